@@ -1,0 +1,41 @@
+"""The terminal program: ``main`` turns a command line into an exit code.
+
+Knows how every ending becomes a code: done, an error, Ctrl-C, a closed pipe, an error
+that nobody foresaw. Knows no command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``longread`` with ``argv`` (the process's own where None) and return its exit code."""
+    from .crash import foreseen
+    from .render import screen, streams
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    streams.prepare()
+    try:
+        from .app import parse
+
+        code = parse(arguments)()
+        streams.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the answer has seen enough (``| head``).
+        streams.hush()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except Exception as error:
+        verbose = bool({"-v", "--verbose"} & set(arguments)) or bool(os.environ.get("LONGREAD_VERBOSE"))
+        known = foreseen(error, verbose)
+        if verbose and known is not error:
+            screen.traceback(screen.Errors(), error)
+        screen.Screen().error(known)
+        return known.exit_code

@@ -1,0 +1,59 @@
+"""What is left of an error that nobody foresaw: a report that can be shown to others.
+
+Knows where the code stood. Leaves out every message and value, since either may hold
+a piece of the book.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from ..errors import LongreadError
+from ..places import cache_dir, private_dir
+
+
+def foreseen(error: BaseException, verbose: bool) -> LongreadError:
+    """``error`` as one that the user can be told: itself, or the path of a report on it."""
+    if isinstance(error, LongreadError):
+        return error
+    if isinstance(error, MemoryError):
+        return LongreadError("there is not enough memory", "try a smaller --window or --block")
+    try:
+        hint = f"{_write(error)} holds a report without any text of the book"
+    except OSError:
+        hint = "no report could be written"
+    if not verbose:
+        hint += "; --verbose shows the traceback"
+    return LongreadError(f"longread itself went wrong: {type(error).__name__}", hint)
+
+
+def _write(error: BaseException) -> Path:
+    folder = private_dir(cache_dir() / "reports")
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(report(error))
+    return path
+
+
+def report(error: BaseException) -> str:
+    """Versions, then for each error in the chain its type and the lines of code it passed through."""
+    from longread import __version__
+
+    out = [f"longread {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"]
+    for name in ("torch", "transformers", "peft"):
+        if name in sys.modules:
+            out.append(f"{name} {getattr(sys.modules[name], '__version__', '?')}")
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        out.append(f"\n{type(link).__module__}.{type(link).__qualname__}")
+        for frame in traceback.extract_tb(link.__traceback__):
+            out.append(f"  {frame.filename}:{frame.lineno} in {frame.name}\n    {frame.line or ''}")
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "\n".join(out) + "\n"

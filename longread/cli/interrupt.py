@@ -1,0 +1,66 @@
+"""Ctrl-C: the first asks the job to stop well, the second stops it.
+
+Knows signals and generators. Knows nothing of what a job does when it is asked.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from ..errors import Interrupted
+from ..events import Done, Event
+
+
+class Stop:
+    """Handles SIGINT and SIGTERM while used as a context manager; ``asked`` after the first."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.asked = False
+        self._tell = tell
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Stop:
+        # Only the main thread may set handlers; elsewhere the caller keeps its own.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._on)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _on(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        # Another thread speaks: this one may be in the middle of writing to the same stream.
+        threading.Thread(target=self._tell, daemon=True).start()
+
+
+def follow(events: Iterator[Event], stop: Stop) -> Iterator[Event]:
+    """The job's events. Once the user has asked to stop, the job is told where it stands.
+
+    The job may answer with more events, ``Done(partial=True)`` the last of them, or
+    let Interrupted pass. However this ends, the generator is closed.
+    """
+    try:
+        asking = True
+        event = next(events, None)
+        while event is not None:
+            yield event
+            if asking and stop.asked and not isinstance(event, Done):
+                asking = False
+                try:
+                    event = events.throw(Interrupted("interrupted"))  # type: ignore[attr-defined]
+                except StopIteration:
+                    return
+            else:
+                event = next(events, None)
+    finally:
+        events.close()  # type: ignore[attr-defined]

@@ -1,0 +1,199 @@
+"""Runs a command's jobs: one for each FILE, from its first event to its output.
+
+Knows the order in which things happen and which exit code they end in. Knows nothing of
+what a task does (``longread.jobs``), how anything looks (``render``) or how files are
+replaced (``output``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import config
+from ..errors import LongreadError, OutputError, UsageError
+from ..events import Done, Planned
+from ..jobs import JOBS, Job
+from .crash import foreseen
+from .interrupt import Stop, follow
+from .output import OutputFile
+from .render import answers, machine, screen, streams
+
+INTERRUPTED, PARTIAL = 130, 3
+
+
+class Place(Protocol):
+    """Where an answer goes: stdout or a file."""
+
+    def write(self, text: str) -> None: ...
+    def commit(self, partial: bool = False) -> str: ...
+    def discard(self) -> None: ...
+
+
+class Run:
+    """One command line: its job, its options, its files."""
+
+    def __init__(self, job: Job, files: list[str] | None, given: Mapping[str, Any]) -> None:
+        self.job = job
+        self.as_json, self.as_lines = bool(given.get("json")), bool(given.get("jsonl"))
+        self.dry_run, self.force = bool(given.get("dry-run")), bool(given.get("force"))
+        self.output: str | None = given.get("output")
+        if self.as_json and self.as_lines:
+            raise UsageError("--json and --jsonl contradict each other", "give one of them")
+        self.files = sources(job.name, files)
+        self.several = len(self.files) > 1
+        self.own = job.parse(given)
+        self.values = config.resolve(given)
+        self.options = config.options(self.values)
+        of = {name: value.value for name, value in self.values.items()}
+        self.verbose: bool = of["verbose"]
+        self.screen = screen.choose(of["progress"], of["quiet"], of["verbose"])
+        self._records: list[dict[str, Any]] = []
+        self._names: set[str] = set()
+
+    def each(self, work: Callable[[str, Place, Stop], int]) -> int:
+        """``work`` on every file; the exit code of all of them together."""
+        codes: list[int] = []
+        with self.screen, Stop(self._told) as stop:
+            self._make_folder()
+            for file in self.files:
+                codes.append(self._one(file, work, stop))
+                if stop.asked or codes[-1] == INTERRUPTED:
+                    codes[-1] = INTERRUPTED
+                    break
+            if self.as_json and self.several and self._records and not self.output:
+                place = streams.Stdout()
+                place.write(machine.dumps(self._records))
+                place.commit()
+        if len(codes) == 1 or codes[-1] == INTERRUPTED:
+            return codes[-1]
+        # Several files: 3 where some of the work is done, 1 where none is.
+        return 0 if not any(codes) else PARTIAL if any(code in (0, PARTIAL) for code in codes) else 1
+
+    def _one(self, file: str, work: Callable[[str, Place, Stop], int], stop: Stop) -> int:
+        place: Place | None = None
+        try:
+            place = self._place(file)
+            return work(file, place, stop)
+        except (BrokenPipeError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            # With ``--verbose`` the traceback comes first and the sentence stays last in sight.
+            if self.verbose and not isinstance(error, LongreadError):
+                self.screen.close()
+                screen.traceback(self.screen.stream, error)
+            known = foreseen(error, self.verbose)
+            if known.exit_code == INTERRUPTED:
+                known = type(known)(f"{known.message}; no output was written", known.hint)
+            elif self.several and file not in known.message:
+                known = type(known)(f"{file}: {known.message}", known.hint)
+            self.screen.error(known)
+            return known.exit_code
+        finally:
+            self.screen.close()
+            if place is not None:
+                place.discard()
+
+    def perform(self, file: str, place: Place, stop: Stop) -> int:
+        """The job itself: show its events, write its answer."""
+        start = self.job.plan if self.dry_run else self.job.start
+        done, planned = None, None
+        for event in follow(start(file, self.options, self.own), stop):
+            if not (self.dry_run and isinstance(event, Planned)):  # there the plan is the answer
+                self.screen.show(event)
+            if self.as_lines:
+                place.write(machine.event_line(event))
+                if not self.output:
+                    streams.flush()
+            if isinstance(event, Planned):
+                planned = event
+            elif isinstance(event, Done):
+                done = event
+        self.screen.close()
+        if done is None:
+            raise LongreadError(f"{self.job.name} ended without a result")
+        if not self.as_lines:
+            self._answer(done, planned, place)
+        written = place.commit(done.partial)
+        self._finish(file, done, written)
+        return 0 if not done.partial else INTERRUPTED if stop.asked else PARTIAL
+
+    def _answer(self, done: Done, planned: Planned | None, place: Place) -> None:
+        if self.as_json:
+            record = machine.record(done)
+            if self.dry_run and done.result is None and planned is not None:
+                record["result"] = machine.plain(planned)
+            if self.several and not self.output:
+                self._records.append(record)
+            else:
+                place.write(machine.dumps(record))
+            return
+        title = done.document.get("title") or "untitled"
+        heading = title if self.several and isinstance(place, streams.Stdout) else ""
+        answers.deliver(place, partial(answers.lines, done, planned if self.dry_run else None), heading)
+
+    def _finish(self, file: str, done: Done, written: str) -> None:
+        if self.dry_run:
+            return
+        self.screen.finish(done)
+        if written:
+            self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.one_line(written)}")
+        if not done.partial and file != "-" and not self.several:
+            self.screen.next_step(screen.next_command(self.job.name, file, self.own))
+
+    def _place(self, file: str) -> Place:
+        """Where this file's answer goes; checked before the work begins."""
+        if self.output is None or self.output == "-" or self.dry_run:
+            return streams.Stdout()
+        path = Path(self.output).expanduser()
+        if not self.several and not path.is_dir():
+            return OutputFile(path, self.force)
+        stem = "stdin" if file == "-" else file.replace(":", "-") if file.startswith("sample:") else Path(file).stem
+        kind = "json" if self.as_json else "jsonl" if self.as_lines else "txt"
+        name, count = f"{stem}.{self.job.noun}.{kind}", 2
+        while name in self._names:
+            name, count = f"{stem}-{count}.{self.job.noun}.{kind}", count + 1
+        self._names.add(name)
+        return OutputFile(path / name, self.force)
+
+    def _make_folder(self) -> None:
+        if self.several and self.output not in (None, "-") and not self.dry_run:
+            folder = Path(str(self.output)).expanduser()
+            try:
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"{folder} cannot be a folder: {error.strerror}", "for several FILEs, --output names a folder"
+                ) from None
+
+    def _told(self) -> None:
+        self.screen.say("finishing this block (Ctrl-C again stops at once)")
+
+
+def sources(command: str, files: list[str] | None) -> list[str]:
+    """The FILEs, or the pipe where there are none."""
+    if not files:
+        if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+            start = f"longread {command}"
+            raise UsageError(
+                f"{start} needs a FILE or a pipe",
+                f"try: {start} novel.txt, or: cat novel.txt | {start}, or: {start} sample:en",
+            )
+        return ["-"]
+    if os.name == "nt":  # its shells leave patterns to the program
+        import glob
+
+        files = [path for file in files for path in (sorted(glob.glob(file)) or [file])]
+    if files.count("-") > 1:
+        raise UsageError("the pipe (-) can be read only once")
+    return files
+
+
+def run(name: str, files: list[str] | None, given: Mapping[str, Any]) -> int:
+    """A command whose answer is its task's result."""
+    work = Run(JOBS[name], files, given)
+    return work.each(work.perform)

@@ -1,0 +1,146 @@
+"""Output files: written beside their place, renamed when complete, never over someone else's.
+
+Knows which files longread wrote (``outputs.json`` among the user's data) and what stood
+in them. Knows nothing of what is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import IO
+
+from ..errors import OutputError
+from ..places import data_dir, private_dir
+
+
+class OutputFile:
+    """One output. Call ``write`` as often as needed, then ``commit`` or ``discard``.
+
+    Raises OutputError at once where the result could not be put in its place in the
+    end, so that nobody waits for a summary that has nowhere to go.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
+        self.path = Path(path).expanduser().resolve()
+        self.force = force
+        self._spare = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._file: IO[str] | None = None
+        # A device or named pipe is written to as it stands: there is nothing to replace.
+        self._direct = self.path.exists() and not self.path.is_file() and not self.path.is_dir()
+        if self.path.is_dir():
+            raise OutputError(f"{self.path} is a folder", "name a file in it with --output")
+        if not self.path.parent.is_dir():
+            raise OutputError(f"{self.path.parent} does not exist", "make that folder first")
+        self._check(self.path)
+
+    def write(self, text: str) -> None:
+        """Append ``text`` (UTF-8, line feeds as they are)."""
+        try:
+            if self._file is None:
+                target = self.path if self._direct else self._spare
+                self._file = open(target, "w", encoding="utf-8", errors="replace", newline="\n")  # noqa: SIM115
+            self._file.write(text)
+        except OSError as error:
+            self.discard()
+            raise self._failed(error) from None
+
+    def commit(self, partial: bool = False) -> str:
+        """Put what was written in its place, ``FILE.partial`` where ``partial``; returns that path."""
+        place = self.path.with_name(self.path.name + ".partial") if partial and not self._direct else self.path
+        self.write("")
+        assert self._file is not None
+        try:
+            self._file.flush()
+            if self._direct:
+                self._file.close()
+                return str(place)
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._check(place)
+            if place.exists():
+                self._spare.chmod(place.stat().st_mode & 0o777)
+            os.replace(self._spare, place)
+            _sync_folder(place.parent)
+        except OSError as error:
+            self.discard()
+            raise self._failed(error) from None
+        except OutputError:
+            self.discard()
+            raise
+        _remember(place)
+        if not partial:
+            self._drop_partial()
+        return str(place)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        if not self._direct:
+            self._spare.unlink(missing_ok=True)
+
+    def _check(self, place: Path) -> None:
+        if not self._direct and not self.force and place.exists() and _ledger().get(str(place)) != _fingerprint(place):
+            raise OutputError(
+                f"{place} exists, and longread did not write it or it has changed since",
+                "choose another --output, or replace it with --force",
+            )
+
+    def _drop_partial(self) -> None:
+        partial = self.path.with_name(self.path.name + ".partial")
+        if partial.is_file() and _ledger().get(str(partial)) == _fingerprint(partial):
+            partial.unlink(missing_ok=True)
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path} cannot be written: {error.strerror}", "choose another place with --output")
+
+
+def _fingerprint(path: Path) -> dict[str, object] | None:
+    """Size and SHA-256 of what stands in the file; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError:
+        return None
+
+
+def _ledger_file() -> Path:
+    return data_dir() / "outputs.json"
+
+
+def _ledger() -> dict[str, object]:
+    """What longread wrote, by path. A damaged list counts as empty: then nothing is replaced."""
+    try:
+        table = json.loads(_ledger_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def _remember(place: Path) -> None:
+    table = {path: mark for path, mark in _ledger().items() if os.path.exists(path)}
+    table[str(place)] = _fingerprint(place)
+    spare = _ledger_file().with_name(f"outputs.json.{os.getpid()}")
+    # Without the list a later run asks for --force; that is no reason to fail this one.
+    with contextlib.suppress(OSError):
+        private_dir(spare.parent)
+        with open(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(table, file, indent=0, sort_keys=True)
+        os.replace(spare, _ledger_file())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename outlast a power cut, where the system can do that."""
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

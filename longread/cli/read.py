@@ -1,0 +1,55 @@
+"""``longread read``: read a text as the other commands do, or print what they would read."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from typing import Any
+
+from ..config import Setting
+from ..errors import Interrupted, UsageError
+from ..jobs import JOBS
+from .app import Command, app
+from .interrupt import Stop
+from .job import Place, Run
+from .options import FILES, takes
+from .render import streams
+from .render.clean import same_length
+
+TEXT = Setting("text", bool, help="print the text as read, without any model", panel="Options")
+
+
+@app.command(cls=Command)
+@takes(TEXT)
+def read(files: FILES = None, **given: Any) -> partial[int]:
+    """Read a text through the model, learning from it, and report on it. Nothing is saved yet.
+
+    With --text the text itself is printed instead, as the model would read it. The spans of other commands
+    count its characters.
+    """
+    return partial(_run, files, given)
+
+
+def _run(files: list[str] | None, given: dict[str, Any]) -> int:
+    if not given.pop("text", False):
+        work = Run(JOBS["read"], files, given)
+        return work.each(work.perform)
+    for name in ("json", "jsonl", "dry-run"):
+        if given.get(name):
+            raise UsageError(f"--text and --{name} contradict each other", "give one of them")
+    work = Run(JOBS["read"], files, given)
+    return work.each(partial(_print, work))
+
+
+def _print(work: Run, file: str, place: Place, stop: Stop) -> int:
+    task = importlib.import_module("longread.tasks.read")
+    target = streams.pager() if isinstance(place, streams.Stdout) else place
+    try:
+        for piece in task.text(file, work.options):
+            if stop.asked:
+                raise Interrupted("interrupted")
+            target.write(same_length(piece))
+        target.commit()
+    finally:
+        target.discard()
+    return 0

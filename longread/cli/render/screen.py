@@ -1,0 +1,234 @@
+"""What a running job shows on stderr: nothing, plain lines, or a live bar.
+
+Knows the order of the screen and which event says what. Knows nothing of stdout.
+All three kinds take the same calls, so that a job need not know which one it has.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from traceback import format_exception
+from typing import Any
+
+from ...errors import LongreadError
+from ...events import Done, Event, Loaded, Note, Opened, Planned, Progress
+from . import words
+from .clean import one_line, printable
+from .streams import Errors, console, is_terminal
+
+
+class Screen:
+    """Errors only; the base of the others."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        self.verbose = verbose
+        self.stream = Errors()
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def show(self, event: Event) -> None:
+        """One event of the job."""
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line that a quiet screen leaves out."""
+
+    def finish(self, done: Done) -> None:
+        """How much was read, and how long it took."""
+
+    def next_step(self, command: str) -> None:
+        """What the user may want to do after this; for a person who sits there."""
+
+    def close(self) -> None:
+        """The job is over; the screen may be used for the next one."""
+
+    def error(self, error: LongreadError) -> None:
+        """What is wrong, then what to do. Shown by every screen."""
+        self.close()
+        for label, text in (("error", error.message), ("hint", error.hint)):
+            if text:
+                self._line(f"{label}: {one_line(text)}", "bold red" if label == "error" else "")
+
+    def _line(self, text: str, style: str = "") -> None:
+        if is_terminal(self.stream) and style:
+            from rich.text import Text
+
+            label, _, rest = text.partition(":")
+            console(self.stream).print(Text().append(f"{label}:", style=style).append(rest), soft_wrap=True)
+        else:
+            self.stream.write(text + "\n")
+            self.stream.flush()
+
+
+class Plain(Screen):
+    """One line for each thing said, and one for each twentieth of a phase."""
+
+    def __init__(self, verbose: bool = False, progress: bool = True) -> None:
+        super().__init__(verbose)
+        self.progress = progress
+        self._step: tuple[str, int] = ("", 0)
+
+    def say(self, text: str, style: str = "") -> None:
+        self._line(text, style)
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.say(f"{event.level}: {one_line(event.text)}", "bold yellow" if event.level == "warning" else "bold")
+        elif isinstance(event, Progress):
+            self.advance(event)
+        elif isinstance(event, Planned) and (self.progress or event.seconds > 60):
+            self.say(f"this takes about {words.duration(event.seconds)}")
+        if not self.progress:
+            return
+        if isinstance(event, Opened):
+            for text in opened(event):
+                self.say(text)
+        elif isinstance(event, Loaded):
+            self.say(loaded(event, self.verbose))
+        elif isinstance(event, Planned) and self.verbose:
+            self.say(f"blocks of {event.block} tokens, window {event.window}, sinks {event.sinks}")
+
+    def advance(self, event: Progress) -> None:
+        """A line, where the phase has come a twentieth further."""
+        phase, before = self._step
+        step = int(20 * fraction(event) + 1e-9)
+        if self.progress and step > (before if phase == event.phase else 0):
+            self._step = (event.phase, step)
+            self.say(progress_line(event))
+
+    def finish(self, done: Done) -> None:
+        if self.progress:
+            self.say(closing(done))
+
+    def close(self) -> None:
+        self._step = ("", 0)
+
+
+class Live(Plain):
+    """Lines wrapped to the terminal, and a bar below them that moves."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        super().__init__(verbose)
+        self._console = console(self.stream)
+        self._live: Any = None
+        self._bar: Any = None
+
+    def say(self, text: str, style: str = "") -> None:
+        from rich.text import Text
+
+        label, mark, rest = text.partition(":") if style else ("", "", text)
+        line = Text().append(label + mark, style=style).append(rest)
+        for row in line.wrap(self._console, max(1, self._console.width)):
+            row.rstrip()
+            self._console.print(row, soft_wrap=True)
+
+    def advance(self, event: Progress) -> None:
+        from rich.live import Live as RichLive
+
+        from .bar import Bar
+
+        if self._live is None:
+            self._bar = Bar()
+            self._live = RichLive(
+                self._bar,
+                console=self._console,
+                transient=True,
+                refresh_per_second=5,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._bar.event = event
+
+    def next_step(self, command: str) -> None:
+        self.say(f"next: {one_line(command)}", "bold")
+
+    def close(self) -> None:
+        super().close()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+            self._console.print()  # air between what was said and the answer
+
+    def finish(self, done: Done) -> None:
+        self._console.print()
+        super().finish(done)
+
+
+def choose(progress: str, quiet: bool, verbose: bool) -> Screen:
+    """The screen for ``--progress``, ``-q`` and what stderr is."""
+    if quiet:
+        return Screen(verbose)
+    if progress == "none":
+        return Plain(verbose, progress=False)
+    return Live(verbose) if progress == "auto" and is_terminal(sys.stderr) else Plain(verbose)
+
+
+def fraction(event: Progress) -> float:
+    """How much of the phase is done, 0 to 1; totals may be estimates that prove too low."""
+    return min(1.0, max(0.0, event.done / event.total)) if event.total > 0 else 0.0
+
+
+def progress_line(event: Progress) -> str:
+    """ "reading 35%, Chapter 12, 1,234 tokens/s, 1 min 4 s left"."""
+    parts = [f"{one_line(event.phase)} {words.percent(fraction(event))}", one_line(event.chapter)]
+    if event.tokens_per_second > 0:
+        parts.append(f"{words.number(event.tokens_per_second)} tokens/s")
+    if event.seconds_left is not None:
+        parts.append(f"{words.duration(event.seconds_left)} left")
+    return ", ".join(filter(None, parts))
+
+
+def opened(event: Opened) -> list[str]:
+    """Title, language, encoding, words, chapters, what was left out."""
+    document = event.document
+    author = one_line(document.get("author") or "")
+    title = one_line(document.get("title") or "") or "untitled"
+    chapters = document.get("chapters") or 0
+    facts = [
+        words.language(document.get("language") or ""),
+        one_line(document.get("encoding") or ""),
+        words.amount(event.words, "word"),
+        words.amount(chapters, "chapter") if chapters else "no chapters",
+    ]
+    out = [f"{title}, by {author}" if author else title, ", ".join(filter(None, facts))]
+    if event.left_out:
+        out.append(f"left out: {', '.join(map(one_line, event.left_out))}")
+    return out
+
+
+def loaded(event: Loaded, verbose: bool) -> str:
+    """The model and what it can do."""
+    line = f"{one_line(event.model)} ({words.parameters(event.parameters)}): {one_line(event.trust)}"
+    if verbose:
+        line += f"; {event.device}, {event.dtype}, {event.policy}, loaded in {words.duration(event.seconds)}"
+    return line
+
+
+def closing(done: Done) -> str:
+    """ "read 100% of 190,412 tokens in 98 s"."""
+    tokens = done.stats.get("tokens", {})
+    read = tokens.get("read", 0)
+    total = read + tokens.get("unread", 0) + tokens.get("dropped", 0)
+    seconds = sum(value for value in done.stats.get("seconds", {}).values() if isinstance(value, (int, float)))
+    share = words.percent(read / total) if total else "100%"
+    return f"read {share} of {words.amount(total, 'token')} in {words.duration(seconds)}"
+
+
+def next_command(command: str, file: str, own: Mapping[str, Any]) -> str:
+    """One command that makes sense after this one."""
+    name = shlex.quote(file)
+    if command != "summarize":
+        return f"longread summarize {name}"
+    return f"longread summarize {name} --length long" if own.get("length") != "long" else f"longread score {name}"
+
+
+def traceback(stream: Errors, error: BaseException) -> None:
+    """The traceback of ``--verbose``; its message may quote the book, so it is cleaned as a book is."""
+    stream.write(printable("".join(format_exception(error))))
+    stream.flush()

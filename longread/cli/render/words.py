@@ -1,0 +1,76 @@
+"""Numbers, times and sizes in words that a person reads at a glance.
+
+Knows English and ASCII, so that any terminal can show it. Knows nothing of events.
+"""
+
+from __future__ import annotations
+
+LANGUAGES = {
+    "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
+    "ko": "Korean", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
+    "uk": "Ukrainian", "zh": "Chinese", "zh-Hans": "Chinese (simplified)", "zh-Hant": "Chinese (traditional)",
+}  # fmt: skip
+
+
+def language(code: str) -> str:
+    """A BCP 47 code as the name of its language, or as it stands."""
+    return LANGUAGES.get(code) or LANGUAGES.get(code.split("-")[0]) or code
+
+
+def number(value: float) -> str:
+    """190412 as "190,412"."""
+    return f"{round(value):,}"
+
+
+def amount(value: float, noun: str) -> str:
+    """ "1 chapter", "12 chapters"."""
+    return f"{number(value)} {noun}{'' if round(value) == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """0.124 as "12%"; 100% is said of the whole alone."""
+    return "100%" if share >= 1 else f"{min(99, round(100 * share))}%"
+
+
+def duration(seconds: float) -> str:
+    """0.4 as "0.4 s", 98 as "98 s", 150 as "2 min 30 s", 7500 as "2 h 5 min"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    minutes = round(whole / 60)
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def clock(seconds: float) -> str:
+    """98 as "1:38", 7500 as "2:05:00"; for a bar, where width counts."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+def size(count: float) -> str:
+    """Bytes as "512 MB", in powers of 1000 as disks and systems do."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.1f} {unit}" if unit == "GB" else f"{round(count)} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def parameters(count: int) -> str:
+    """7300000 as "7.3 M parameters"."""
+    if count >= 1_000_000_000:
+        return f"{count / 1e9:.1f} B parameters"
+    return f"{count / 1e6:.1f} M parameters" if count >= 100_000 else f"{number(count)} parameters"
+
+
+def sparkline(values: list[float]) -> str:
+    """One mark a value, lowest to highest; stands beside the figures, never instead of them."""
+    marks = "▁▂▃▄▅▆▇█"
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    span = (high - low) or 1.0
+    return "".join(marks[min(7, int(8 * (value - low) / span))] for value in values)

@@ -1,0 +1,253 @@
+"""Options as frozen dataclasses, and where their values come from.
+
+Knows which options all commands share, how each is spelled, what it allows, and the
+order of precedence: flag, environment, config file, default. Knows nothing of Typer,
+torch or any task.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import OutputError, UsageError
+from .places import config_file, private_dir
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How a text is kept while it is read. ``None`` means "take it from the model".
+
+    ``block``, ``window`` and ``sinks`` are tokens: ``window`` counts everything a query
+    can see, sinks and itself included. ``rate`` is AdamW's, ``rank`` and ``alpha``
+    are LoRA's. ``reading_adapter`` says whether the kept KV is made with the adapter.
+    """
+
+    block: int | None = None
+    window: int | None = None
+    sinks: int | None = None
+    learn: bool = True
+    recipe: str = "fused"
+    rank: int = 16
+    rate: float | None = None
+    reading_adapter: bool = True
+    answering_adapter: bool = True
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command takes, apart from where its output goes."""
+
+    model: str = "pocket"
+    device: str = "auto"
+    dtype: str = "auto"
+    encoding: str | None = None
+    part: str | None = None
+    seed: int = 0
+    memory: Memory = Memory()
+
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One option: its name is the flag, the key in config.toml and the Python keyword.
+
+    ``kind`` is str, int, float, bool or tuple (of words, split at commas). ``auto``
+    allows the word "auto", which stands for None. ``choices`` may be a function where
+    the list is costly to come by. ``panel`` is where ``--help`` shows it.
+    """
+
+    name: str
+    kind: type = str
+    default: Any = None
+    help: str = ""
+    short: str = ""
+    metavar: str = ""
+    choices: tuple[str, ...] | Callable[[], Iterable[str]] = ()
+    pattern: str = ""
+    least: float | None = None
+    auto: bool = False
+    panel: str = "Shared options"
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "LONGREAD_" + self.name.upper().replace("-", "_")
+
+    def parse(self, value: Any, where: str) -> Any:
+        """``value``, text or already typed, as ``kind``. UsageError names ``where``, it, and what is allowed."""
+        if value is None or (self.auto and value == "auto"):
+            return None
+        choices = tuple(self.choices() if callable(self.choices) else self.choices)
+        parsed = self._convert(value)
+        words = parsed if self.kind is tuple and parsed else (parsed,)
+        for word in words:
+            if word is None or (choices and word not in choices):
+                wrong = value if word is None else word
+                hint = suggestion(str(wrong), choices) if choices else ""
+                raise UsageError(f"{where}: {str(wrong)!r} is not allowed", hint or f"give {self.allowed(choices)}")
+        return parsed
+
+    def _convert(self, value: Any) -> Any:
+        """``value`` as ``kind``; None where it is not of that kind or out of range."""
+        if self.kind is bool:
+            return value if isinstance(value, bool) else _SWITCH.get(str(value).strip().lower())
+        if self.kind is tuple:
+            words = value.split(",") if isinstance(value, str) else value
+            return tuple(dict.fromkeys(str(word).strip() for word in words)) or None
+        if self.kind is str:
+            text = os.fspath(value) if isinstance(value, os.PathLike) else value
+            fits = isinstance(text, str) and text.strip() and re.fullmatch(self.pattern or ".*", text, re.DOTALL)
+            return text if fits else None
+        if isinstance(value, bool) or (self.kind is int and isinstance(value, float)):
+            return None
+        try:
+            number = self.kind(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return number if math.isfinite(number) and (self.least is None or number >= self.least) else None
+
+    def allowed(self, choices: tuple[str, ...] = ()) -> str:
+        """In words, what may be given; the end of "give …"."""
+        if choices or (self.choices and not callable(self.choices)):
+            return " or ".join(filter(None, [", ".join((choices or self.choices)[:-1]), (choices or self.choices)[-1]]))
+        if self.kind in (int, float):
+            number = "a whole number" if self.kind is int else "a number"
+            limit = "" if self.least is None else f" of at least {self.least:g}"
+            return ("auto or " if self.auto else "") + number + limit
+        return {bool: "true or false", tuple: "words separated by commas"}.get(self.kind, self.metavar or "some text")
+
+
+def _memory(name: str, kind: type, default: Any = None, **rest: Any) -> Setting:
+    return Setting(name, kind, default, panel="Advanced", **rest)
+
+
+SHARED: tuple[Setting, ...] = (
+    Setting("model", str, "pocket", "bundled model, local folder, or Hugging Face id on this disk", "m", "NAME|PATH"),
+    Setting("device", str, "auto", "where to compute", metavar="auto|cpu|cuda|cuda:N|mps",
+            pattern=r"auto|cpu|cuda(:\d+)?|mps"),
+    Setting("dtype", str, "auto", "number format of the model", choices=("auto", "float32", "bfloat16", "float16")),
+    Setting("encoding", str, None, "encoding of the text; detected where not given", metavar="NAME"),
+    Setting("part", str, None, "only these chapters or this share of the book", metavar="3-7|0%-10%"),
+    Setting("seed", int, 0, "seed of everything random", metavar="N", least=0),
+    Setting("progress", str, "auto", "how to show progress", choices=("auto", "plain", "none")),
+    Setting("quiet", bool, False, "print the answer and errors only", "q"),
+    Setting("verbose", bool, False, "say more, and show the traceback of an unexpected error", "v"),
+    _memory("block", int, help="tokens read at once", metavar="N|auto", least=1, auto=True),
+    _memory("window", int, help="tokens that a token can see, sinks included", metavar="N|auto", least=2, auto=True),
+    _memory("sinks", int, help="first tokens that stay in sight", metavar="N|auto", least=0, auto=True),
+    _memory("learn", bool, True, help="train a temporary adapter while reading"),
+    _memory("recipe", str, "fused", help="how the adapter is trained", choices=("fused", "paper")),
+    _memory("rank", int, 16, help="rank of the adapter", metavar="N", least=1),
+    _memory("lr", float, help="learning rate of the adapter", metavar="X|auto", least=1e-9, auto=True),
+)  # fmt: skip
+BY_NAME = {setting.name: setting for setting in SHARED}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's value and its origin: "flag", the variable, "config.toml" or "default"."""
+
+    value: Any
+    origin: str
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """ "did you mean …?" for the nearest of ``known``, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def read_file(path: Path | None = None) -> dict[str, Any]:
+    """The user's config.toml, each value checked; empty where there is none."""
+    import tomllib
+
+    path = path or config_file()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", 'write lines such as: model = "pocket"') from None
+    return {key: known(key, str(path)).parse(value, f"{path}, {key}") for key, value in table.items()}
+
+
+def known(key: str, where: str) -> Setting:
+    """The setting called ``key``; UsageError with the nearest name where there is none."""
+    if key not in BY_NAME:
+        near = suggestion(key, BY_NAME)
+        raise UsageError(f"{where}: there is no setting {key!r}", near or f"the settings are {', '.join(BY_NAME)}")
+    return BY_NAME[key]
+
+
+def resolve(given: Mapping[str, Any], where: str = "--{}", environ: Mapping[str, str] | None = None) -> dict[str, Value]:
+    """Every shared setting with its value and origin. ``where`` words an error in ``given``."""
+    environ = os.environ if environ is None else environ
+    kept = read_file()
+    found: dict[str, Value] = {}
+    for setting in SHARED:
+        name = setting.name
+        if given.get(name) is not None:
+            found[name] = Value(setting.parse(given[name], where.format(name)), "flag")
+        elif environ.get(setting.variable):
+            found[name] = Value(setting.parse(environ[setting.variable], setting.variable), setting.variable)
+        elif name in kept:
+            found[name] = Value(kept[name], "config.toml")
+        else:
+            found[name] = Value(setting.default, "default")
+    return found
+
+
+def options(values: Mapping[str, Value]) -> Options:
+    """The part of ``resolve``'s answer that tasks are told."""
+    of = {name: value.value for name, value in values.items()}
+    memory = {name: of[name] for name in ("block", "window", "sinks", "learn", "recipe", "rank")}
+    shared = {name: of[name] for name in ("model", "device", "dtype", "encoding", "part", "seed")}
+    return Options(**shared, memory=Memory(**memory, rate=of["lr"]))
+
+
+def write(key: str, value: str | None) -> Path:
+    """Set ``key`` in config.toml, or remove it where ``value`` is None; comments in the file stay."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = config_file()
+    setting = known(key, "config set")
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        table = tomlkit.parse(text)
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", "mend or delete that file first") from None
+    if value is None:
+        table.pop(key, None)
+    else:
+        parsed = setting.parse(value, f"config set {key}")
+        table[key] = "auto" if parsed is None else parsed
+    spare = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        private_dir(path.parent)
+        # Made with its final rights: a name or path in it is nobody else's business.
+        with open(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:
+            file.write(tomlkit.dumps(table))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(spare, path)
+    except OSError as error:
+        spare.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+    return path

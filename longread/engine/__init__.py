@@ -1,0 +1,1 @@
+"""The block loop, and the generation of tokens."""

@@ -1,0 +1,235 @@
+"""The block loop, and the only place that fixes its order.
+
+Knows a model, a KV policy, an adapter and a recipe, and in which order a block meets
+them: make room, score, learn, keep, report. Knows token ids only: no text, no files,
+no task.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from longread.config import Memory
+from longread.errors import ModelError
+from longread.events import BlockRead, Event, Note
+from longread.memory.policy import KVPolicy, make_policy
+from longread.memory.recipes import Recipe, Scored, recipe_class
+from longread.memory.temp_lora import LoraOptions, TempLora
+from longread.memory.watch import Watch
+from longread.model.backbone import Backbone
+from longread.reader.document import Block
+
+DEFAULT_RATES = {"fused": 2e-3, "paper": 5e-4}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes that a session runs with, all in tokens."""
+
+    block: int
+    window: int
+    sinks: int
+
+
+def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: bool) -> Shape:
+    """Sizes for a model, taken from it wherever ``memory`` leaves them open.
+
+    The window is the trained length at most 4,096, the block a quarter of it; sinks
+    are the ``prefix`` (BOS and the template's head), four at least unless the model
+    learned one. ``ModelError`` for sizes that cannot work.
+    """
+    trained = backbone.trained_length or 2048
+    window = memory.window or min(trained, 4096)
+    block = memory.block or max(1, window // 4)
+    sinks = memory.sinks if memory.sinks is not None else (prefix if learned_sink else max(4, prefix))
+    if window > trained:
+        raise ModelError(
+            f"a window of {window} tokens is more than the {trained} that this model was trained on",
+            f"use --window {trained} or less",
+        )
+    if sinks >= window - 1:
+        raise ModelError(f"{sinks} sinks leave no room in a window of {window} tokens", "use fewer sinks")
+    if not backbone.stateful and block + max(sinks, prefix) >= window:
+        raise ModelError(
+            f"a block of {block} tokens does not fit a window of {window} in a model read in chunks",
+            f"use --block {max(1, window // 4)} or less",
+        )
+    return Shape(block, window, sinks)
+
+
+class Session:
+    """A stream of blocks through one model.
+
+    Parameters
+    ----------
+    backbone
+        The model; must not be attached yet.
+    prefix
+        Token ids that begin the stream before any text (sink, BOS, the template's head).
+    shape
+        Block, window and sinks.
+    memory
+        Learning options; ``memory.learn`` False reads with the model alone.
+    policy
+        Name of the KV policy; the probe's verdict may turn "sink" into "recompute".
+    keep_hidden
+        Whether the events carry the block's hidden states (float32 [tokens, width]).
+
+    Use as a context manager: afterwards the model is bit for bit what it was.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        prefix: list[int],
+        shape: Shape,
+        memory: Memory,
+        *,
+        policy: str = "sink",
+        seed: int = 0,
+        keep_hidden: bool = False,
+    ) -> None:
+        self.backbone = backbone
+        self.shape = shape
+        self.memory = memory
+        self.lora: TempLora | None = None
+        self.recipe: Recipe | None = None
+        self.policy: KVPolicy | None = None
+        self._policy_name = policy if backbone.stateful else "recompute"
+        self._prefix = torch.tensor(prefix, dtype=torch.int64, device=backbone.device)
+        self._seed = seed
+        self._keep_hidden = keep_hidden
+        self._last: Tensor | None = None  # [1, width]: what predicts the next token
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Session:
+        with ExitStack() as stack:
+            stack.enter_context(self.backbone.attached())
+            if self.memory.learn:
+                recipe = recipe_class(self.memory.recipe)
+                rate = self.memory.rate or DEFAULT_RATES[self.memory.recipe]
+                options = LoraOptions(rank=self.memory.rank, alpha=self.memory.rank, rate=rate, seed=self._seed)
+                self.lora = stack.enter_context(TempLora(self.backbone.model, recipe.defaults(options)))
+                self.watch = Watch(self.lora)
+                self._recipe_class = recipe
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.__exit__(*error)
+
+    def step(self, block: Block) -> list[Event]:
+        """Read one block: its score was measured before anything was learned from it.
+
+        Returns what happened, ``BlockRead`` last.
+        """
+        began = time.perf_counter()
+        events: list[Event] = []
+        ids = torch.from_numpy(block.ids).to(self.backbone.device)
+        opening = self._open(ids) if self.policy is None else None
+        rest = ids if opening is None else ids[len(opening[0]) :]
+        nll, hidden, learned, without = rest.new_zeros(0, dtype=torch.float32), None, False, None
+        if len(rest):
+            learns = self.recipe is not None and 4 * len(rest) >= self.shape.block and len(rest) > 1
+            without = self._score_without(rest) if learns and self.watch.due(block.index) else None
+            with torch.set_grad_enabled(learns and self.recipe.grad):  # score
+                hidden = self.policy.forward(rest)
+                nll = self._nll(hidden, rest)
+            if learns:  # learn
+                with torch.enable_grad():
+                    learned = self.recipe.learn(Scored(rest, nll))
+                if not learned:
+                    events.append(Note(f"block {block.index + 1}: a gradient was not finite; its step was skipped"))
+            hidden, nll = hidden.detach(), nll.detach()
+            self._keep(rest)
+            self._last = hidden[-1:]
+        if opening is not None:
+            nll = torch.cat((opening[1], nll))
+            hidden = opening[0] if hidden is None else torch.cat((opening[0], hidden))
+        if without is not None:
+            verdict = self.watch.judge(float(nll[-len(rest) + 1 :].sum()), without)
+            if verdict:
+                events.append(Note(verdict, "warning"))
+        measured = nll[~torch.isnan(nll)]
+        report = BlockRead(
+            index=block.index,
+            tokens=len(measured),
+            nll=float(measured.double().sum()),
+            share=block.share,
+            seconds=time.perf_counter() - began,
+            learned=learned,
+            rate=self.lora.current_rate if learned else 0.0,
+            nll_without=without,
+            chapter=block.chapter,
+            token_nll=nll.float().cpu().numpy(),
+            hidden=hidden.float().cpu().numpy() if self._keep_hidden else None,
+            block=block,
+        )
+        return [*events, report]
+
+    def _open(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Begin the stream: sinks without the adapter, then the rest of the prefix.
+
+        The sinks are the prefix and, if it is too short, the text's first tokens, which
+        are scored and never learned. Returns those tokens' hidden states [k, width] and
+        NLL [k], which is NaN for a token that nothing precedes.
+        """
+        wanted = self.shape.sinks
+        borrowed = ids[: max(0, wanted - len(self._prefix))]
+        head = torch.cat((self._prefix, borrowed))
+        sinks = min(wanted, len(head))
+        self.policy = make_policy(self._policy_name, self.backbone, window=self.shape.window, sinks=sinks)
+        if self.lora is not None:
+            self.recipe = self._recipe_class(self.lora, self.policy)
+        hidden = []
+        with torch.no_grad(), ExitStack() as stack:
+            if self.lora is not None:
+                stack.enter_context(self.lora.off())
+            for part in (head[:sinks], head[sinks:]):
+                if len(part):
+                    hidden.append(self.policy.forward(part))
+                    self.policy.commit()
+                    if self.recipe is not None:
+                        self.recipe.kept(part)
+            if not hidden:
+                return head.new_zeros((0, 0), dtype=torch.float32), head.new_zeros(0, dtype=torch.float32)
+            states = torch.cat(hidden)
+            self._last = states[-1:]
+            mine = states[len(self._prefix) :]
+            if not len(borrowed):
+                return mine, head.new_zeros(0, dtype=torch.float32)
+            before = states[max(0, len(self._prefix) - 1) : -1]
+            nll = self.backbone.nll(before, borrowed[-len(before) :]) if len(before) else states.new_zeros(0)
+            unknown = nll.new_full((len(borrowed) - len(nll),), float("nan"))
+            return mine, torch.cat((unknown, nll))
+
+    def _nll(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """NLL [n] of the block, each token from the state before it; NaN for a stream's very first token."""
+        if self._last is None:
+            first = hidden.new_full((1,), float("nan"), dtype=torch.float32)
+            return torch.cat((first, self.backbone.nll(hidden[:-1], ids[1:])))
+        return self.backbone.nll(torch.cat((self._last, hidden[:-1])), ids)
+
+    def _score_without(self, ids: Tensor) -> float:
+        """Sum of NLL over the block but its first token, with the adapter off."""
+        with torch.no_grad(), self.lora.off():
+            hidden = self.policy.forward(ids)
+            return float(self.backbone.nll(hidden[:-1], ids[1:]).double().sum())
+
+    def _keep(self, ids: Tensor) -> None:
+        if self.lora is not None and not self.memory.reading_adapter:
+            with torch.no_grad(), self.lora.off():
+                self.policy.forward(ids)
+        self.policy.commit()
+        if self.recipe is not None:
+            self.recipe.kept(ids)
+
+
+def without_learning(memory: Memory) -> Memory:
+    """The same options with the adapter left out."""
+    return replace(memory, learn=False)

@@ -1,0 +1,129 @@
+"""The jobs that exist, and the Python interface: a path and keyword options in, a result out.
+
+Knows each job's name, its own options and where its task lives. Knows nothing of the
+terminal; loads no task, and so no torch, before a job starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import config
+from .config import Options, Setting
+from .errors import LongreadError, UsageError
+from .events import Done, Event
+
+
+def _arms() -> Iterable[str]:
+    return tuple(importlib.import_module("longread.tasks.score").ARMS)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task as the user knows it. ``settings`` are the options it does not share."""
+
+    name: str
+    noun: str
+    settings: tuple[Setting, ...] = ()
+    rivals: tuple[str, ...] = ()
+
+    def parse(self, given: Mapping[str, Any], where: str = "--{}") -> dict[str, Any]:
+        """The given ones of the job's own options, checked; ``where`` words an error."""
+        both = [where.format(name) for name in self.rivals if given.get(name) is not None]
+        if len(both) > 1:
+            raise UsageError(f"{' and '.join(both)} contradict each other", "give one of them")
+        own = {setting.name: setting for setting in self.settings}
+        return {
+            name: own[name].parse(value, where.format(name))
+            for name, value in given.items()
+            if name in own and value is not None
+        }
+
+    def start(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
+        """The job's events; its task is imported here and not before."""
+        task = importlib.import_module(f"longread.tasks.{self.name}")
+        return getattr(task, self.name)(path, options, **own)
+
+    def plan(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
+        """The events of a dry run: the text is opened and counted, no model reads it."""
+        task = importlib.import_module("longread.tasks.plan")
+        return task.plan(self.name, path, options, **own)
+
+
+JOBS: dict[str, Job] = {
+    job.name: job
+    for job in (
+        Job(
+            "summarize",
+            "summary",
+            (
+                Setting("length", str, "medium", "150, 400 or 1,200 words", choices=("short", "medium", "long"),
+                        panel="Options"),
+                Setting("words", int, None, "or so many words (Chinese, Japanese: characters)", metavar="N", least=1,
+                        panel="Options"),
+                Setting("by", str, "book", "one summary, or a paragraph for each chapter", choices=("book", "chapter"),
+                        panel="Options"),
+                Setting("style", str, "auto", "quote the book, or write about it; auto: what the model is good for",
+                        choices=("auto", "extract", "abstract"), panel="Options"),
+            ),
+            rivals=("length", "words"),
+        ),
+        Job("read", "reading"),
+        Job(
+            "score",
+            "score",
+            (
+                Setting("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
+                        "+paper; separated by commas", metavar="LIST", choices=_arms, panel="Options"),
+            ),
+        ),
+    )
+}  # fmt: skip
+
+
+def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[Event]:
+    """The events of one job, the last of them ``Done``.
+
+    ``task`` is "summarize", "read" or "score"; ``path`` a file, "-" for the pipe, or
+    "sample:en". Options are named as on the command line, ``learn=False`` for
+    ``--no-learn``, and take precedence over LONGREAD_<OPTION> and config.toml, as flags do.
+    TypeError for a name that does not exist, LongreadError for everything else.
+    """
+    if task not in JOBS:
+        hint = config.suggestion(str(task), JOBS) or f"there are {', '.join(JOBS)}"
+        raise UsageError(f"there is no task {task!r}", hint)
+    job = JOBS[task]
+    # What concerns the terminal alone (progress, quiet, verbose) is no keyword here.
+    names = [s.name for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")]
+    for name in options:
+        if name not in names:
+            near = config.suggestion(name, names)
+            raise TypeError(f"{task}() has no option {name!r}" + (f": {near}" if near else ""))
+    own = job.parse(options, "{}=")
+    return job.start(os.fspath(path), config.options(config.resolve(options, "{}=")), own)
+
+
+def _result(task: str, path: str | os.PathLike[str], options: Mapping[str, Any]) -> Any:
+    for event in stream(task, path, **options):
+        if isinstance(event, Done):
+            return event.result
+    raise LongreadError(f"{task} ended without a result")
+
+
+def summarize(path: str | os.PathLike[str], **options: Any) -> Any:
+    """A summary: ``summary`` (prose), ``sections``, ``names``. Options: length, words, by, style and the shared ones."""
+    return _result("summarize", path, options)
+
+
+def read(path: str | os.PathLike[str], **options: Any) -> Any:
+    """Read a text as the other jobs do: ``blocks``, ``adapter_sha256``. Options: the shared ones."""
+    return _result("read", path, options)
+
+
+def score(path: str | os.PathLike[str], **options: Any) -> Any:
+    """Streaming perplexity: ``arms``, by name. Options: arms and the shared ones."""
+    return _result("score", path, options)

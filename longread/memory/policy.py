@@ -1,0 +1,87 @@
+"""The seam between the block loop and a way to keep keys and values.
+
+Knows what a policy must do. Knows no policy: those stand in their own files and
+are listed in ``POLICIES``, by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib import import_module
+
+from torch import Tensor
+
+from longread.model.backbone import Backbone
+
+# name -> "module:class"; imported when first asked for. A new policy is one file and one line here.
+POLICIES = {
+    "sink": "longread.memory.sink_cache:SinkCache",
+    "recompute": "longread.memory.recompute:Recompute",
+}
+
+
+class KVPolicy(ABC):
+    """What is kept of the tokens read so far, and how a block sees it.
+
+    ``forward`` looks, ``commit`` keeps: a block may be run several times (with and
+    without the adapter) before one of the runs is kept, and always exactly one is.
+
+    Parameters
+    ----------
+    backbone
+        The model, already ``attached``.
+    window
+        All that a token may see, itself included (tokens).
+    sinks
+        How many of the stream's first tokens stay for ever (tokens).
+    """
+
+    #: Whether the model's attention must be ours (see ``Backbone.stateful``).
+    stateful = True
+
+    def __init__(self, backbone: Backbone, *, window: int, sinks: int) -> None:
+        self.backbone = backbone
+        self.window = window
+        self.sinks = sinks
+
+    @abstractmethod
+    def forward(self, ids: Tensor) -> Tensor:
+        """Hidden states [n, width] of the next n tokens of the stream; keeps nothing yet.
+
+        The first block of a stream is its sinks, alone. Gradients flow to whatever in the
+        model wants them, never into what was kept before.
+        """
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Keep the last ``forward``'s tokens and drop what has left the window."""
+
+    def reencode(self, ids: Tensor) -> None:
+        """Make the keys of the stream's last tokens ``ids`` anew, with the model as it is now.
+
+        Without keys there is nothing to do.
+        """
+
+    @property
+    @abstractmethod
+    def seen(self) -> int:
+        """Tokens of the stream committed so far."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory held (bytes)."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """All that is kept, as tensors by name."""
+
+    @abstractmethod
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take up a ``state`` of a policy made with the same model, window and sinks."""
+
+
+def make_policy(name: str, backbone: Backbone, *, window: int, sinks: int) -> KVPolicy:
+    """The policy called ``name``; KeyError for one that is not listed."""
+    module, kind = POLICIES[name].split(":")
+    return getattr(import_module(module), kind)(backbone, window=window, sinks=sinks)

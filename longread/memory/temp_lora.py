@@ -1,0 +1,168 @@
+"""A LoRA that lives as long as the reading does (Temp-LoRA, arXiv 2401.11504).
+
+Knows how to put an adapter into a model, take optimizer steps on it, keep and bring
+back its state, and leave the model bit for bit as it was found. Knows nothing of
+blocks, windows or when to learn: a recipe does (``memory/recipes``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from longread.model import compat
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """Shape and optimizer of the adapter.
+
+    ``alpha / rank`` scales the update; ``rate`` is AdamW's, constant after ``warm_up``
+    steps that rise linearly from rate / warm_up (never from 0, or the first block would
+    teach nothing); ``clip`` bounds the gradient's norm.
+    """
+
+    rank: int = 16
+    alpha: float = 16.0
+    dropout: float = 0.0
+    rate: float = 2e-3
+    warm_up: int = 4
+    clip: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    seed: int = 0
+
+
+class TempLora:
+    """A temporary adapter on every linear layer of a model but its head, kept in float32.
+
+    Use as a context manager: on the way out, whatever happened inside, the model has
+    its own modules, flags, modes and attributes back.
+    """
+
+    def __init__(self, model: nn.Module, options: LoraOptions) -> None:
+        self.model = model
+        self.options = options
+        self.steps = 0
+        self.rate = options.rate
+
+    def __enter__(self) -> TempLora:
+        self._before = _Snapshot(self.model)
+        options = self.options
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(options.seed)
+                self._peft = compat.inject_adapter(
+                    self.model,
+                    rank=options.rank,
+                    alpha=options.alpha,
+                    dropout=options.dropout,
+                    targets=compat.linear_names(self.model),
+                )
+            self._peft.eval()
+            named = [(n, p) for n, p in self._peft.named_parameters() if p.requires_grad]
+            self.parameters = dict(sorted(named))
+            self._optimizer = torch.optim.AdamW(
+                self.parameters.values(), lr=self.rate, betas=options.betas, weight_decay=0.0, fused=True
+            )
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if hasattr(self, "_peft"):
+            compat.remove_adapter(self._peft)
+        self._before.restore()
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Within the context the model computes without the adapter."""
+        with compat.adapter_switched_off(self._peft):
+            yield
+
+    @contextmanager
+    def dropping_out(self) -> Iterator[None]:
+        """Within the context the adapter's dropout, and nothing else's, is at work."""
+        layers = [m for name, m in self._peft.named_modules() if ".lora_dropout." in name]
+        for layer in layers:
+            layer.train()
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.eval()
+
+    def step(self, loss: Tensor) -> bool:
+        """One AdamW step down ``loss`` (a scalar in nats); False if its gradient was not finite and was dropped."""
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
+        finite = bool(torch.isfinite(norm))
+        if finite:
+            self.steps += 1
+            for group in self._optimizer.param_groups:
+                group["lr"] = self.current_rate
+            self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return finite
+
+    @property
+    def current_rate(self) -> float:
+        """The rate of the latest step, warm-up counted in."""
+        return self.rate * min(1.0, max(self.steps, 1) / max(self.options.warm_up, 1))
+
+    def state(self) -> dict[str, Tensor]:
+        """Adapter and optimizer as tensors by name; a copy."""
+        found = {"steps": torch.tensor(self.steps), "rate": torch.tensor(self.rate, dtype=torch.float64)}
+        for name, parameter in self.parameters.items():
+            found[f"weight.{name}"] = parameter.detach().clone()
+            for key, value in self._optimizer.state.get(parameter, {}).items():
+                found[f"adam.{key}.{name}"] = value.clone()
+        return found
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take up a ``state`` of an adapter of the same shape on the same model."""
+        self.steps, self.rate = int(state["steps"]), float(state["rate"])
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(state[f"weight.{name}"])
+                keys = ("step", "exp_avg", "exp_avg_sq")
+                if f"adam.step.{name}" in state:
+                    self._optimizer.state[parameter] = {k: state[f"adam.{k}.{name}"].clone() for k in keys}
+                else:
+                    self._optimizer.state.pop(parameter, None)
+
+    def sha256(self) -> str:
+        """Of the adapter's tensors, float32 little-endian, in sorted order of name."""
+        import hashlib
+
+        digest = hashlib.sha256()
+        for parameter in self.parameters.values():
+            digest.update(parameter.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes())
+        return digest.hexdigest()
+
+
+class _Snapshot:
+    """Modes, flags and attributes of a model that PEFT may touch; the weights it never does."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._modes = [(m, m.training) for m in model.modules()]
+        self._flags = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+        self._attributes = [(m, set(vars(m))) for m in model.modules()]
+
+    def restore(self) -> None:
+        for module, names in self._attributes:
+            for name in set(vars(module)) - names:
+                delattr(module, name)
+        for module, training in self._modes:
+            module.training = training
+        for parameter, wanted, gradient in self._flags:
+            parameter.requires_grad_(wanted)
+            parameter.grad = gradient

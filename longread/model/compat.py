@@ -1,0 +1,202 @@
+"""Every contact with the insides of transformers and PEFT, in one place.
+
+Knows, for transformers 5.17 to 5.23 and PEFT 0.21, where a causal model keeps its
+decoder, its head, its rotary tables and its linear layers. Knows no cache and no task.
+Reads a model; the one thing it changes, PEFT's layers, ``adapter`` puts back.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+# Frequencies that change with the length of what is rotated: such a model must never see a position past its own.
+LENGTH_DEPENDENT = {"dynamic", "longrope"}
+
+
+def decoder(model: nn.Module) -> nn.Module:
+    """The part of a causal language model that ends in the last hidden state, after its norm."""
+    return model.base_model
+
+
+def linear_names(model: nn.Module) -> list[str]:
+    """Names of every linear layer but the head, sorted: the LoRA targets."""
+    head = model.get_output_embeddings()
+    return sorted(
+        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head
+    )
+
+
+@dataclass(frozen=True)
+class HeadParts:
+    """A head as its family computes it: ``softcap(scale * (h W^T + bias))``."""
+
+    weight: Tensor
+    bias: Tensor | None
+    scale: float
+    softcap: float | None
+
+
+def head_parts(model: nn.Module) -> HeadParts:
+    """Weight, bias, logit scale and soft cap of the model's head."""
+    head = model.get_output_embeddings()
+    config = model.config
+    scale = 1.0
+    if getattr(config, "logits_scaling", None):  # granite divides
+        scale = 1.0 / config.logits_scaling
+    elif getattr(config, "logit_scale", None):  # cohere multiplies
+        scale = config.logit_scale
+    return HeadParts(head.weight, getattr(head, "bias", None), scale, getattr(config, "final_logit_softcapping", None))
+
+
+def attention_layers(model: nn.Module) -> dict[int, nn.Module]:
+    """The decoder's attention modules by layer."""
+    named = ((type(m).__name__, m) for m in decoder(model).modules())
+    return {m.layer_idx: m for name, m in named if "Attention" in name and getattr(m, "layer_idx", None) is not None}
+
+
+def length_dependent(config: Any) -> bool:
+    """Whether the rotary frequencies change with the longest position in sight (dynamic NTK, longrope)."""
+    return any(table.get("rope_type") in LENGTH_DEPENDENT for table in _rope_tables(config))
+
+
+def _rope_tables(config: Any) -> list[dict[str, Any]]:
+    rope = getattr(config, "rope_parameters", None) or {}
+    return [rope] if "rope_type" in rope else [table for table in rope.values() if isinstance(table, dict)]
+
+
+def trained_length(config: Any) -> int | None:
+    """The longest text (tokens) that the model was trained on; None if the config does not say."""
+    for table in _rope_tables(config):
+        if table.get("rope_type") in LENGTH_DEPENDENT and table.get("original_max_position_embeddings"):
+            return table["original_max_position_embeddings"]
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len"):
+        if getattr(config, name, None):
+            return getattr(config, name)
+    return None
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How one layer turns its queries and keys (RoPE, arXiv 2104.09864).
+
+    ``frequencies`` [pairs] float64, radians a position; the first 2 * pairs dimensions
+    of a head are rotated. ``interleaved`` pairs dimension 2i with 2i+1, else i with
+    pairs + i. Factors inside cos and sin (YaRN) are left to the model: turning a
+    vector that is already rotated must not scale it again.
+    """
+
+    frequencies: Tensor
+    interleaved: bool
+
+    def table(self, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin [positions, pairs] float64 for ``angle`` [positions] in positions, which may be negative."""
+        phase = angle.to(torch.float64)[:, None] * self.frequencies
+        return phase.cos(), phase.sin()
+
+    def turn(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """``x`` [..., positions, dim] rotated further by a table of its positions; same dtype."""
+        pairs = self.frequencies.shape[0]
+        head, rest = x[..., : 2 * pairs], x[..., 2 * pairs :]
+        if self.interleaved:
+            a, b = head[..., 0::2], head[..., 1::2]
+            turned = torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1).flatten(-2)
+        else:
+            a, b = head[..., :pairs], head[..., pairs:]
+            turned = torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+        return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
+
+
+class Rotations:
+    """The rotation of each attention layer of a model; None for a layer without one."""
+
+    def __init__(self, model: nn.Module) -> None:
+        tables = [m for m in decoder(model).modules() if type(m).__name__.endswith("RotaryEmbedding")]
+        self._table = tables[0] if tables else None
+        self._types = getattr(model.config, "layer_types", None)
+        self._known: dict[tuple[str, bool], Rotation] = {}
+
+    def of(self, layer: nn.Module) -> Rotation | None:
+        """The rotation that the attention module ``layer`` applies."""
+        if self._table is None or not getattr(layer, "use_rope", True):
+            return None
+        name = "inv_freq"
+        if not hasattr(self._table, name):  # one table a layer type (gemma3)
+            name = f"{self._types[layer.layer_idx]}_inv_freq"
+        interleaved = _interleaved(type(layer))
+        key = (name, interleaved)
+        if key not in self._known:
+            # On the CPU: angles are few, need float64, and not every device has it.
+            frequencies = getattr(self._table, name).detach().to("cpu", torch.float64)
+            self._known[key] = Rotation(frequencies, interleaved)
+        return self._known[key]
+
+
+def _interleaved(layer_class: type) -> bool:
+    """Which dimensions a family pairs, found by rotating a unit vector with the family's own function."""
+    rotate = getattr(sys.modules[layer_class.__module__], "apply_rotary_pos_emb", None)
+    if rotate is None:
+        return False
+    unit = torch.zeros(1, 1, 1, 8)
+    unit[..., 0] = 1.0
+    cos, sin = torch.full((1, 1, 8), 0.6), torch.full((1, 1, 8), 0.8)
+    rotated, _ = rotate(unit, unit, cos, sin)
+    return bool(rotated[..., 1].abs().item() > 0.5)
+
+
+@contextmanager
+def attention_function(model: nn.Module, function: Any) -> Iterator[None]:
+    """Within the context the model's layers call ``function`` in place of their attention.
+
+    Registered through transformers' ``AttentionInterface`` under a name of its own and
+    without a mask function, so that no mask is built. The registry, the model's config
+    and its name for the attention are put back on the way out.
+    """
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    name = f"longread_{id(function):x}"
+    configs = {id(m.config): m.config for m in model.modules() if hasattr(m, "config")}
+    before = [(config, config._attn_implementation_internal) for config in configs.values()]
+    ALL_ATTENTION_FUNCTIONS[name] = function
+    try:
+        for config, _ in before:
+            config._attn_implementation_internal = name
+        yield
+    finally:
+        for config, value in before:
+            config._attn_implementation_internal = value
+        del ALL_ATTENTION_FUNCTIONS[name]
+
+
+def inject_adapter(model: nn.Module, *, rank: int, alpha: float, dropout: float, targets: list[str]) -> Any:
+    """Put a LoRA (arXiv 2106.09685) into the model's linear layers, in float32; returns PEFT's model."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=targets,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config, autocast_adapter_dtype=True)
+
+
+def remove_adapter(peft_model: Any) -> None:
+    """Give the base model its own linear layers back."""
+    peft_model.unload()
+
+
+@contextmanager
+def adapter_switched_off(peft_model: Any) -> Iterator[None]:
+    """Within the context the model computes without the adapter."""
+    with peft_model.disable_adapter():
+        yield

@@ -1,0 +1,272 @@
+"""In which encoding a file is written.
+
+Knows byte order marks, how valid UTF-8 and UTF-16 look, the names people give encodings,
+and how to weigh the rest. Looks at samples from several places of the file; only where all
+of them are ASCII does it look through the file for the first byte that is not. Knows
+nothing of decoding a whole text (``decode``).
+
+A reported name is one that ``--encoding`` takes: the usual (IANA) name in lower case,
+``utf-8-sig`` for UTF-8 with a byte order mark.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import re
+from dataclasses import dataclass
+
+from longread.errors import InputError, UsageError
+from longread.reader.files import Bytes
+from longread.reader.language import Tally
+from longread.reader.magic import looks_binary
+
+HEAD, SAMPLE, PLACES = 1 << 16, 1 << 14, 8
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+# As in the WHATWG standard, an encoding found by its bytes is read with its widest variant:
+# files named Shift_JIS or Big5 come from machines that wrote the vendors' characters too.
+_WIDE = {"shift_jis": "cp932", "big5": "big5hkscs", "euc-kr": "cp949"}
+_USUAL = {
+    "utf_8": "utf-8",
+    "ascii": "ascii",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "hz": "gb18030",
+    "cp950": "big5",
+    "big5hkscs": "big5",
+    "shift_jis_2004": "shift_jis",
+    "shift_jisx0213": "shift_jis",
+    "cp932": "shift_jis",
+    "cp949": "euc-kr",
+    "johab": "euc-kr",
+    "euc_jis_2004": "euc-jp",
+    "euc_jisx0213": "euc-jp",
+    "latin_1": "iso-8859-1",
+    "tis_620": "tis-620",
+}
+_CYRILLIC = (
+    "windows-1251",
+    "koi8-r",
+    "cp866",
+    "iso-8859-5",
+    "mac-cyrillic",
+    "cp855",
+    "koi8-u",
+)
+_MULTIBYTE = frozenset(
+    ("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso2022_jp", "utf-7")
+)
+_BEYOND = re.compile(rb"[\x80-\xff]")
+_WESTERN = frozenset("en fr de es it pt nl la".split())
+
+
+@dataclass(frozen=True)
+class Charset:
+    """An encoding: the ``name`` that is reported, the Python ``codec`` and the bytes of the mark."""
+
+    name: str
+    codec: str
+    mark: int = 0
+
+
+def detect(data: Bytes) -> Charset:
+    """The encoding of ``data``. Raises ``InputError`` where it is no text in any encoding."""
+    head = data.read_at(0, HEAD)
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return Charset(name, "utf-8" if name == "utf-8-sig" else name, len(mark))
+    samples = _samples(data, head)
+    joined = b"\n".join(samples)
+    if 0 in joined and (wide := _utf16(samples)):
+        return wide
+    if looks_binary(joined):
+        raise InputError(
+            f"{data.name} holds binary data, not text", "Name a text file (txt or md)."
+        )
+    if joined.isascii():
+        found = _first_beyond_ascii(data)
+        if not found:
+            return Charset("utf-8", "utf-8")
+        samples = [*samples[:1], *found]
+        joined = b"\n".join(samples)
+    if _is_utf8(samples):
+        return Charset("utf-8", "utf-8")
+    return _legacy(data.name, samples)
+
+
+def named(name: str) -> Charset:
+    """The encoding that a user calls ``name``. Raises ``UsageError`` naming the nearest ones."""
+    try:
+        info = codecs.lookup(name.strip())
+        if not info._is_text_encoding:
+            raise LookupError
+    except (LookupError, ValueError):
+        from encodings.aliases import aliases
+
+        known = sorted(
+            {
+                spelling.replace("_", "-")
+                for pair in aliases.items()
+                for spelling in pair
+            }
+        )
+        near = difflib.get_close_matches(name.casefold().replace("_", "-"), known, n=3)
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else "Usual ones: utf-8, gb18030, windows-1252."
+        )
+        raise UsageError(f"unknown encoding {name!r}", hint) from None
+    codec = info.name
+    marks = {"utf-8-sig": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
+    return Charset(usual(codec), marks.get(codec, codec))
+
+
+def usual(codec: str) -> str:
+    """The usual name of a Python codec: ``windows-1251`` for ``cp1251``, ``gb18030`` for ``gbk``."""
+    name = codec.lower().replace("-", "_")
+    if name in _USUAL:
+        return _USUAL[name]
+    if name.startswith("cp125"):
+        return "windows-" + name[2:]
+    if name.startswith("iso8859_"):
+        return "iso-8859-" + name[8:]
+    return (
+        name.replace("_", "-")
+        if not name.startswith(("shift_jis", "iso2022"))
+        else name
+    )
+
+
+def _samples(data: Bytes, head: bytes) -> list[bytes]:
+    """The head and parts from evenly spread places, cut at line ends where there are any."""
+    if data.size <= HEAD + PLACES * SAMPLE:
+        return [data.read_at(0, HEAD + PLACES * SAMPLE)]
+    step = (data.size - HEAD - SAMPLE) // (PLACES - 1)
+    parts = [head] + [
+        data.read_at(HEAD + index * step, SAMPLE) for index in range(PLACES)
+    ]
+    return [parts[0][: parts[0].rfind(b"\n") + 1] or parts[0]] + [
+        _whole_lines(part) for part in parts[1:]
+    ]
+
+
+def _whole_lines(part: bytes) -> bytes:
+    """``part`` from its first line end to its last: no character of any multi-byte text is cut there."""
+    first, last = part.find(b"\n"), part.rfind(b"\n")
+    return part[first + 1 : last + 1] if last > first + len(part) // 4 else part
+
+
+def _first_beyond_ascii(data: Bytes) -> list[bytes]:
+    """Up to eight stretches around bytes that are not ASCII; a plain English book may have few."""
+    found: list[bytes] = []
+    for chunk in data.chunks():
+        if not chunk.isascii():
+            at = _BEYOND.search(chunk).start()  # type: ignore[union-attr]
+            low = chunk.rfind(b"\n", 0, at) + 1
+            found.append(
+                _whole_lines(chunk[max(low - 1, at - SAMPLE, 0) : at + SAMPLE])
+            )
+            if len(found) == PLACES:
+                break
+    return found
+
+
+def _is_utf8(samples: list[bytes]) -> bool:
+    """Whether the samples are UTF-8, forgiving a rare damaged byte among many good ones."""
+    good = bad = 0
+    for sample in samples:
+        start = 0
+        while start < 4 and start < len(sample) and sample[start] & 0xC0 == 0x80:
+            start += 1  # the sample began inside a character
+        text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample[start:])
+        wrong = text.count("\ufffd") - sample.count("\ufffd".encode())
+        bad += wrong
+        good += (
+            sum(map(len, text.split("\ufffd"))) - sum(byte < 128 for byte in sample)
+            if wrong
+            else 1
+        )
+    return bad == 0 or good > 20 * bad
+
+
+def _utf16(samples: list[bytes]) -> Charset | None:
+    """UTF-16 without a mark: strictly valid in one byte order, and hardly a control character."""
+    for name in ("utf-16-le", "utf-16-be"):
+        try:
+            text = "".join(
+                codecs.getincrementaldecoder(name)().decode(part)
+                for part in samples[:1]
+            )
+        except UnicodeDecodeError:
+            continue
+        controls = sum(
+            character < " " and character not in "\t\n\r\f" for character in text
+        )
+        spaces = text.count(" ") + text.count("\n") + text.count("\u3000")
+        if text and controls <= len(text) / 1000 and spaces > len(text) / 1000:
+            return Charset(name, name)
+    return None
+
+
+def _legacy(name: str, samples: list[bytes]) -> Charset:
+    """The likeliest of the old encodings, by charset-normalizer and by what the text then says."""
+    data = b"".join(sample[: sample.rfind(b"\n", 0, 4096) + 1] for sample in samples)
+    guess = _statistics(data) if data else _statistics_of_one_line(samples[0][:8192])
+    data = data or samples[0][:8192]
+    if guess in _CYRILLIC:
+        guess = max(_CYRILLIC[:-1], key=lambda codec: _russian(data, codec))
+    elif guess not in _MULTIBYTE:
+        # Latin alphabets with accents look alike to statistics; a western language settles it.
+        if _language(data, "cp1252") in _WESTERN:
+            guess = "windows-1252"
+        elif not guess and not _mostly_letters(data):
+            raise InputError(
+                f"{name} is text in no encoding that longread knows",
+                "Name the encoding with --encoding, or convert the file to UTF-8.",
+            )
+    guess = guess or "windows-1252"
+    return Charset(guess, _WIDE.get(guess, codecs.lookup(guess).name))
+
+
+def _statistics(data: bytes) -> str:
+    """What charset-normalizer takes ``data`` for, by its usual name; empty when it does not know."""
+    import charset_normalizer
+
+    best = charset_normalizer.from_bytes(data, steps=10, chunk_size=1024).best()
+    return usual(best.encoding) if best else ""
+
+
+def _statistics_of_one_line(data: bytes) -> str:
+    """The same for text without line ends, whose last character may be cut."""
+    guesses = [_statistics(data[: len(data) - cut]) for cut in range(4)]
+    return next((guess for guess in guesses if guess in _MULTIBYTE), guesses[0])
+
+
+def _language(data: bytes, codec: str) -> str:
+    tally = Tally()
+    tally.add(data.decode(codec, errors="replace"))
+    return tally.language()
+
+
+def _russian(data: bytes, codec: str) -> float:
+    """How much the data read in ``codec`` is Russian or Ukrainian: common words, and mostly small letters."""
+    text = data.decode(codec, errors="replace")
+    tally = Tally()
+    tally.add(text)
+    common = max(tally.common("ru"), tally.common("uk"))
+    return (10 * common + sum(map(str.islower, text))) / max(len(text), 1)
+
+
+def _mostly_letters(data: bytes) -> bool:
+    text = data.decode("cp1252", errors="replace")
+    plain = sum(character.isalnum() or character.isspace() for character in text)
+    return plain > 0.7 * len(text) and text.count("\ufffd") < len(text) / 1000

@@ -1,0 +1,317 @@
+"""Which sentences of a book make its summary.
+
+Knows how to spread a length over a book and to pick, in every stretch, the sentences that stand for the
+most of it (facility location, greedily), weighted by what makes a sentence worth quoting. Knows
+sentences only as rows of numbers (``collect``). The same rows give the same choice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from longread.reader.document import Chapter
+from longread.reader.names import TITLES
+from longread.tasks.extract.collect import Collector
+from longread.tasks.extract.traits import Mark, counts_characters, word_hash
+
+# Sentences of about so many words (characters in Chinese and Japanese): least, best from, best to, most.
+_WORDS = (7, 12, 30, 45)
+_CHARACTERS = (12, 18, 60, 95)
+_CANDIDATES, _UNIVERSE = 400, 800  # of a stretch: how many may be chosen, how many are to be covered
+_AVERSIONS = np.linspace(-1.5, 1.5, 13)  # to length; the one whose total comes nearest is taken
+_REMOVED = 1  # principal directions taken out of the vectors
+_EACH = 1  # sentences of each stretch where the book is cut by length
+_NEAR = 0.45  # share of words two sentences may have in common
+_LEAVE = 0.1  # share of the chosen that may lean on what is not quoted
+_APPENDED = re.compile(
+    r"^\W*(?:table of )?(?:contents|index|foot ?notes?|notes|end ?notes|appendix|glossary|bibliography|illustrations|"
+    r"list of|errata|advertisements?|transcriber|colophon|sommaire|table des|inhalt|anmerkungen|примечания|"
+    r"оглавление|содержание|目录|目錄|目次|注释|註釋|附录|附錄)\b",
+    re.IGNORECASE,
+)
+_FACTORS = {
+    Mark.HANGS: 0.6,
+    Mark.ASKS: 0.5,
+    Mark.POINTS: 0.6,
+    Mark.ADDRESSES: 0.5,
+    Mark.OPINES: 0.7,
+    Mark.OPENS: 1.15,
+}
+_UNFIT = int(Mark.HEADING | Mark.NOTE)
+_FLAWED = int(Mark.BROKEN)
+_DEPENDENT = int(Mark.SPEECH | Mark.LEANS)
+
+
+@dataclass
+class _Picks:
+    """What one aversion to length has chosen so far, from the book's beginning."""
+
+    rows: list[int] = field(default_factory=list)
+    length: int = 0
+    dependent: int = 0
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Rows [low, high) of the book, from which ``count`` sentences are wanted."""
+
+    low: int
+    high: int
+    count: int
+
+
+def choose(
+    collected: Collector,
+    *,
+    length: int,
+    language: str,
+    chapters: Sequence[Chapter] = (),
+    names: Sequence[str] = (),
+) -> list[tuple[int, int]]:
+    """Spans of the chosen sentences, in book order; together about ``length`` long.
+
+    ``length`` is in words, in Chinese and Japanese in characters. ``names`` are the names met most often,
+    the first weighing most. A text that is shorter than ``length`` is given back but for its headings.
+    """
+    rows = collected.rows()
+    if not len(rows):
+        return []
+    weights = _weights(rows, language, names, chapters)
+    view = _View(collected, rows, weights)
+    best: list[int] = []
+    # Clean sentences first; then what leans or is spoken; then whatever is not a heading.
+    for standard in range(3):
+        chosen = _fit(view, length, language, chapters, standard)
+        if abs(_total(rows, chosen) - length) < abs(_total(rows, best) - length):
+            best = chosen
+        if abs(_total(rows, best) - length) <= 0.15 * length:
+            break
+    return [(int(rows["start"][row]), int(rows["end"][row])) for row in sorted(best)]
+
+
+def _total(rows: np.ndarray, chosen: list[int]) -> int:
+    return int(rows["length"][chosen].sum()) if chosen else 0
+
+
+def _fit(view: _View, length: int, language: str, chapters: Sequence[Chapter], standard: int) -> list[int]:
+    """The choice whose length comes nearest: how many sentences are taken is corrected a few times."""
+    usable = view.usable(standard)
+    lengths = view.rows["length"][usable]
+    if not len(lengths):
+        return []
+    if int(lengths.sum()) <= length:
+        return [int(row) for row in usable]
+    typical = float(np.average(lengths, weights=view.weights[usable] + 1e-6))
+    best: list[int] = []
+    count = max(1, round(length / typical))
+    for _ in range(5):
+        picks = _sweep(view, _stretches(view.rows, usable, chapters, count), length, standard)
+        chosen = min(picks, key=lambda pick: abs(pick.length - length)).rows
+        if abs(_total(view.rows, chosen) - length) < abs(_total(view.rows, best) - length):
+            best = chosen
+        if not chosen or abs(_total(view.rows, best) - length) <= 0.04 * length:
+            break
+        mean = _total(view.rows, chosen) / len(chosen)
+        step = round((length - _total(view.rows, chosen)) / mean)
+        count = max(1, count + (step or (1 if _total(view.rows, chosen) < length else -1)))
+    return best
+
+
+def _weights(
+    rows: np.ndarray, language: str, names: Sequence[str], chapters: Sequence[Chapter]
+) -> np.ndarray:
+    """What each sentence is worth by itself [n], 0 to about 2."""
+    marks = rows["marks"]
+    least, low, high, most = _CHARACTERS if counts_characters(language) else _WORDS
+    lengths = rows["length"].astype(np.float32)
+    weights = np.interp(lengths, [least - 1, low, high, most, 2 * most], [0.02, 1, 1, 0.3, 0.02])
+    sound = (marks & (_UNFIT | _FLAWED)) == 0
+    nll = rows["nll"].astype(np.float64)
+    middle = nll[sound] if sound.any() else nll
+    middle = middle[np.isfinite(middle)]
+    if len(middle):
+        centre = np.median(middle)
+        spread = max(1e-3, 1.48 * float(np.median(np.abs(middle - centre))))
+        away = np.nan_to_num((nll - centre) / spread, nan=4.0, posinf=4.0, neginf=-4.0)
+        weights *= np.exp(-0.5 * (away / 1.5) ** 2)
+    weights *= 1 + _naming(rows, names)
+    for mark, factor in _FACTORS.items():
+        weights *= np.where(marks & int(mark), factor, 1.0)
+    for chapter in chapters:
+        if _APPENDED.match(chapter.title):
+            weights[rows["chapter"] == chapter.index] *= 0.02
+    return weights.astype(np.float32)
+
+
+def _naming(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """0 to 1 for each row: more where it names those who are met most often."""
+    worth: dict[int, float] = {}
+    for place, name in enumerate(names):
+        for word in name.replace(".", "").split():
+            if word.lower() not in TITLES and len(word) > 1:
+                worth.setdefault(word_hash(word), 1 / (1 + place / 10))
+    found = np.zeros(len(rows), np.float32)
+    for column in range(rows["names"].shape[1]):
+        values, where = np.unique(rows["names"][:, column], return_inverse=True)
+        found += np.array([worth.get(int(value), 0.0) for value in values], np.float32)[where]
+    return np.minimum(1.0, 0.6 * found)
+
+
+def _stretches(rows: np.ndarray, usable: np.ndarray, chapters: Sequence[Chapter], count: int) -> list[_Stretch]:
+    """The book cut into stretches with a number of sentences for each, ``count`` in all.
+
+    A chapter is a stretch where every chapter can have a sentence; otherwise the book is cut by length.
+    """
+    edges = np.searchsorted(rows["start"], [chapter.start for chapter in chapters]).tolist()
+    edges = sorted({0, *edges, len(rows)})
+    held = np.diff(np.searchsorted(usable, edges))
+    pieces = [(a, b) for a, b, n in zip(edges[:-1], edges[1:], held, strict=True) if n]
+    if len(chapters) < 2 or len(pieces) > count:
+        # Equal by what can be quoted, so that notes and tables take no share.
+        parts = max(1, min(-(-count // _EACH), len(usable)))
+        mass = np.cumsum(rows["length"][usable], dtype=np.float64)
+        cuts = np.searchsorted(mass, mass[-1] * np.arange(1, parts) / parts)
+        edges = sorted({0, *usable[cuts].tolist(), len(rows)})
+        pieces = list(zip(edges[:-1], edges[1:], strict=True))
+    sizes = np.array([_mass(rows, usable, a, b) for a, b in pieces], np.float64)
+    shares = sizes / sizes.sum() * count
+    numbers = np.maximum(1, np.floor(shares)).astype(int)
+    for piece in np.argsort(np.floor(shares) - shares, kind="stable")[: max(0, count - int(numbers.sum()))]:
+        numbers[piece] += 1
+    while numbers.sum() > count and numbers.max() > 1:
+        numbers[np.argmax(np.where(numbers > 1, numbers - shares, -np.inf))] -= 1
+    return [_Stretch(a, b, int(n)) for (a, b), n in zip(pieces, numbers, strict=True)]
+
+
+def _mass(rows: np.ndarray, usable: np.ndarray, low: int, high: int) -> int:
+    a, b = np.searchsorted(usable, [low, high])
+    return int(rows["length"][usable[a:b]].sum())
+
+
+def _sweep(view: _View, stretches: list[_Stretch], length: int, standard: int) -> list[_Picks]:
+    """One walk through the book for all aversions to length at once; each keeps its own picks."""
+    sweep = [_Picks() for _ in _AVERSIONS]
+    count = sum(stretch.count for stretch in stretches)
+    allowed = int(_LEAVE * count) if standard == 0 else count
+    typical = length / count
+    for stretch in stretches:
+        field_ = view.field(stretch, standard)
+        for aversion, picks in zip(_AVERSIONS, sweep, strict=True):
+            _pick(view, field_, stretch.count, float(aversion), typical, allowed, picks)
+    return sweep
+
+
+@dataclass
+class _Field:
+    """A stretch's candidates: rows [m], how far each stands for the stretch's sentences [u, m]."""
+
+    candidates: np.ndarray
+    likeness: np.ndarray
+    vectors: np.ndarray
+
+
+def _pick(
+    view: _View, ground: _Field, count: int, aversion: float, typical: float, allowed: int, picks: _Picks
+) -> None:
+    """Greedily add up to ``count`` of the stretch's candidates to ``picks``."""
+    candidates = ground.candidates
+    if not len(candidates):
+        return
+    open_ = np.ones(len(candidates), bool)
+    covered = np.zeros(len(ground.likeness), np.float32)
+    lengths = view.rows["length"][candidates] / typical - 1
+    dependent = (view.rows["marks"][candidates] & _DEPENDENT) > 0
+    alike = np.zeros(len(candidates), np.float32)
+    if picks.rows:
+        alike = np.clip((ground.vectors @ view.of(picks.rows).T).max(1), 0, 1)
+    for _ in range(count):
+        gain = np.maximum(ground.likeness - covered[:, None], 0).mean(0)
+        value = view.weights[candidates] * gain * (1 - 0.7 * alike**2)
+        value = value / max(float(value[open_].max(initial=0)), 1e-9) - aversion * 0.5 * lengths
+        if picks.dependent >= allowed:
+            open_ &= ~dependent
+        while open_.any():
+            one = int(np.argmax(np.where(open_, value, -np.inf)))
+            open_[one] = False
+            if not view.repeats(int(candidates[one]), picks.rows):
+                break
+        else:
+            return
+        picks.rows.append(int(candidates[one]))
+        picks.length += int(view.rows["length"][candidates[one]])
+        picks.dependent += int(dependent[one])
+        covered = np.maximum(covered, ground.likeness[:, one])
+        alike = np.maximum(alike, np.clip(ground.vectors @ ground.vectors[one], 0, 1))
+
+
+class _View:
+    """The rows with their weights, and their vectors with what all sentences share taken out."""
+
+    def __init__(self, collected: Collector, rows: np.ndarray, weights: np.ndarray) -> None:
+        self.rows, self.weights = rows, weights
+        self._collected = collected
+        self._usable: dict[int, np.ndarray] = {}
+        self._mean, self._common = _common(collected, _REMOVED)
+
+    def usable(self, standard: int) -> np.ndarray:
+        """Rows that may be chosen: 0 those that stand alone, 1 also what depends, 2 all but headings."""
+        if standard in self._usable:
+            return self._usable[standard]
+        barred = (_UNFIT | _FLAWED | _DEPENDENT, _UNFIT | _FLAWED, _UNFIT)[standard]
+        fit = (self.rows["marks"] & barred) == 0
+        if standard < 2:
+            fit &= self.weights > 0.03
+        self._usable[standard] = np.flatnonzero(fit & (self.rows["length"] > 0))
+        return self._usable[standard]
+
+    def field(self, stretch: _Stretch, standard: int) -> _Field:
+        """Candidates and likenesses of a stretch."""
+        inside = np.arange(stretch.low, stretch.high)
+        marks = self.rows["marks"][inside]
+        usable = self.usable(standard)
+        able = usable[slice(*np.searchsorted(usable, [stretch.low, stretch.high]))]
+        if standard == 0 and len(able) < stretch.count:
+            able = inside[((marks & (_UNFIT | _FLAWED)) == 0) & (self.weights[inside] > 0.03)]
+        best = np.argsort(-self.weights[able], kind="stable")[:_CANDIDATES]
+        candidates = np.sort(able[best])
+        to_cover = inside[(marks & _UNFIT) == 0]
+        to_cover = to_cover[:: max(1, -(-len(to_cover) // _UNIVERSE))]
+        vectors = self.of(candidates)
+        return _Field(candidates, np.clip(self.of(to_cover) @ vectors.T, 0, 1), vectors)
+
+    def of(self, index: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Unit vectors [len(index), width] of what is a sentence's own."""
+        own = self._collected.vectors(np.asarray(index, np.int64)) - self._mean
+        own -= (own @ self._common.T) @ self._common
+        return own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-6)
+
+    def repeats(self, row: int, chosen: Sequence[int]) -> bool:
+        """Whether a sentence says in the same words what a chosen one says."""
+        mine = set(self.rows["grams"][row].tolist()) - {0}
+        for other in chosen:
+            its = set(self.rows["grams"][other].tolist()) - {0}
+            if len(mine & its) > _NEAR * max(1, min(len(mine), len(its))):
+                return True
+        return False
+
+
+def _common(collected: Collector, removed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean [width] of all vectors and the direction [1, width] in which they differ most.
+
+    Mean hidden states share one large component that says nothing of what a sentence is about, and the
+    next largest tells long from short.
+    """
+    width = collected.width
+    total, square, count = np.zeros(width), np.zeros((width, width)), 0
+    for block in collected.blocks():
+        block = block.astype(np.float64)
+        total += block.sum(0)
+        square += block.T @ block
+        count += len(block)
+    mean = total / max(1, count)
+    _, directions = np.linalg.eigh(square / max(1, count) - np.outer(mean, mean))
+    return mean.astype(np.float32), directions[:, width - removed :].T.astype(np.float32)

@@ -1,0 +1,130 @@
+"""Every sentence of a book as a row of numbers, while the book streams by.
+
+Knows how to keep 100,000 sentences in some 70 MB and a book of any length in a bounded amount. The text
+itself is not kept. Knows no model; vectors come from whoever read the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from longread.tasks.extract.traits import GRAMS, NAMES, Mark, Traits
+
+WIDTH = 256
+_CHUNK = 4096
+ROW = np.dtype(
+    [
+        ("start", np.int64),
+        ("end", np.int64),
+        ("chapter", np.int32),  # -1: none
+        ("tokens", np.int32),
+        ("nll", np.float32),  # nats a token
+        ("length", np.uint16),
+        ("marks", np.uint16),
+        ("names", np.uint32, NAMES),
+        ("grams", np.uint32, GRAMS),
+    ]
+)
+
+
+class Collector:
+    """Rows in book order, with one vector each.
+
+    Parameters
+    ----------
+    width
+        Width of the vectors given to ``add``. Above 256 they are projected to 256 by a fixed random
+        matrix, which keeps their angles.
+    capacity
+        Above so many rows every second one is given up, the poorer of each two neighbours.
+    """
+
+    def __init__(self, width: int, capacity: int = 160_000) -> None:
+        self.capacity = max(2 * _CHUNK, capacity)
+        self._rows: list[np.ndarray] = []
+        self._vectors: list[np.ndarray] = []
+        self._count = 0
+        self._projection = None
+        if width > WIDTH:
+            random = np.random.default_rng(0)
+            self._projection = random.standard_normal((width, WIDTH), dtype=np.float32) / np.float32(WIDTH**0.5)
+        self.width = min(width, WIDTH)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(
+        self,
+        traits: Traits,
+        start: int,
+        end: int,
+        chapter: int | None,
+        vector: np.ndarray,
+        nll: float,
+        tokens: int,
+    ) -> None:
+        """Keep the sentence at characters [start, end) of the book.
+
+        ``vector`` [width] is the mean hidden state of its ``tokens`` tokens, ``nll`` their mean surprisal
+        in nats. Sentences are added in book order.
+        """
+        if self._count >= self.capacity:
+            self._thin()
+        at = self._count % _CHUNK
+        if at == 0:
+            self._rows.append(np.zeros(_CHUNK, ROW))
+            self._vectors.append(np.zeros((_CHUNK, self.width), np.float16))
+        row = self._rows[-1]
+        row["start"][at], row["end"][at] = start, end
+        row["chapter"][at] = -1 if chapter is None else chapter
+        row["tokens"][at] = tokens
+        row["nll"][at] = nll
+        row["length"][at] = min(traits.length, 65_535)
+        row["marks"][at] = int(traits.marks)
+        row["names"][at, : len(traits.names)] = traits.names
+        row["grams"][at, : len(traits.grams)] = traits.grams
+        self._vectors[-1][at] = self._direction(vector)
+        self._count += 1
+
+    def rows(self) -> np.ndarray:
+        """All rows [n] of ``ROW``, a copy."""
+        return np.concatenate([*self._rows, np.zeros(0, ROW)])[: self._count]
+
+    def vectors(self, index: np.ndarray) -> np.ndarray:
+        """Unit vectors [len(index), width] float32 of some rows; a row without a finite vector is zeros."""
+        out = np.empty((len(index), self.width), np.float32)
+        for place, (block, at) in enumerate(zip(index // _CHUNK, index % _CHUNK, strict=True)):
+            out[place] = self._vectors[block][at]
+        return out
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The vectors in pieces [at most 4096, width] float32."""
+        for number, block in enumerate(self._vectors):
+            yield block[: min(_CHUNK, self._count - number * _CHUNK)].astype(np.float32)
+
+    def _direction(self, vector: np.ndarray) -> np.ndarray:
+        vector = np.asarray(vector, np.float32)
+        if self._projection is not None:
+            vector = vector @ self._projection
+        norm = float(np.linalg.norm(vector))
+        return vector / norm if np.isfinite(norm) and norm > 0 else np.zeros_like(vector)
+
+    def _thin(self) -> None:
+        """Of each two neighbours keep the one that is easier to quote; the book stays evenly covered."""
+        rows = self.rows()
+        poor = (rows["marks"] & int(Mark.HEADING | Mark.NOTE | Mark.BROKEN)) > 0
+        cost = 4 * poor + 2 * ((rows["marks"] & int(Mark.SPEECH)) > 0) + ((rows["marks"] & int(Mark.LEANS)) > 0)
+        even = len(rows) // 2 * 2
+        keep = np.arange(0, even, 2) + (cost[1:even:2] < cost[0:even:2])
+        old_vectors, self._rows, self._vectors = self._vectors, [], []
+        self._count = len(keep)
+        for low in range(0, len(keep), _CHUNK):
+            part = keep[low : low + _CHUNK]
+            block, vectors = np.zeros(_CHUNK, ROW), np.zeros((_CHUNK, self.width), np.float16)
+            block[: len(part)] = rows[part]
+            for place, row in enumerate(part):
+                vectors[place] = old_vectors[row // _CHUNK][row % _CHUNK]
+            self._rows.append(block)
+            self._vectors.append(vectors)
