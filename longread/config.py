@@ -52,7 +52,16 @@ class Options:
     memory: Memory = Memory()
 
 
-_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_SWITCH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class Setting:
         return "LONGREAD_" + self.name.upper().replace("-", "_")
 
     def parse(self, value: Any, where: str) -> Any:
-        """``value``, text or already typed, as ``kind``. UsageError names ``where``, it, and what is allowed."""
+        """``value``, text or typed, as ``kind``; UsageError names ``where``, the value and the allowed."""
         if value is None or (self.auto and value == "auto"):
             return None
         choices = tuple(self.choices() if callable(self.choices) else self.choices)
@@ -95,8 +104,8 @@ class Setting:
         for word in words:
             if word is None or (choices and word not in choices):
                 wrong = value if word is None else word
-                hint = suggestion(str(wrong), choices) if choices else ""
-                raise UsageError(f"{where}: {str(wrong)!r} is not allowed", hint or f"give {self.allowed(choices)}")
+                hint = suggestion(str(wrong), choices) or f"give {self._allowed(choices)}"
+                raise UsageError(f"{where}: {str(wrong)!r} is not allowed", hint)
         return parsed
 
     def _convert(self, value: Any) -> Any:
@@ -108,7 +117,9 @@ class Setting:
             return tuple(dict.fromkeys(str(word).strip() for word in words)) or None
         if self.kind is str:
             text = os.fspath(value) if isinstance(value, os.PathLike) else value
-            fits = isinstance(text, str) and text.strip() and re.fullmatch(self.pattern or ".*", text, re.DOTALL)
+            fits = (
+                isinstance(text, str) and text.strip() and re.fullmatch(self.pattern or ".*", text, re.DOTALL)
+            )
             return text if fits else None
         if isinstance(value, bool) or (self.kind is int and isinstance(value, float)):
             return None
@@ -118,15 +129,18 @@ class Setting:
             return None
         return number if math.isfinite(number) and (self.least is None or number >= self.least) else None
 
-    def allowed(self, choices: tuple[str, ...] = ()) -> str:
+    def _allowed(self, choices: tuple[str, ...]) -> str:
         """In words, what may be given; the end of "give …"."""
-        if choices or (self.choices and not callable(self.choices)):
-            return " or ".join(filter(None, [", ".join((choices or self.choices)[:-1]), (choices or self.choices)[-1]]))
+        if choices:
+            *others, last = choices
+            return f"{', '.join(others)} or {last}" if others else last
         if self.kind in (int, float):
             number = "a whole number" if self.kind is int else "a number"
             limit = "" if self.least is None else f" of at least {self.least:g}"
             return ("auto or " if self.auto else "") + number + limit
-        return {bool: "true or false", tuple: "words separated by commas"}.get(self.kind, self.metavar or "some text")
+        return {bool: "true or false", tuple: "words separated by commas"}.get(
+            self.kind, self.metavar or "some text"
+        )
 
 
 def _memory(name: str, kind: type, default: Any = None, **rest: Any) -> Setting:
@@ -134,10 +148,12 @@ def _memory(name: str, kind: type, default: Any = None, **rest: Any) -> Setting:
 
 
 SHARED: tuple[Setting, ...] = (
-    Setting("model", str, "pocket", "bundled model, local folder, or Hugging Face id on this disk", "m", "NAME|PATH"),
+    Setting("model", str, "pocket", "bundled model, local folder, or Hugging Face id on this disk", "m",
+            "NAME|PATH"),
     Setting("device", str, "auto", "where to compute", metavar="auto|cpu|cuda|cuda:N|mps",
             pattern=r"auto|cpu|cuda(:\d+)?|mps"),
-    Setting("dtype", str, "auto", "number format of the model", choices=("auto", "float32", "bfloat16", "float16")),
+    Setting("dtype", str, "auto", "number format of the model",
+            choices=("auto", "float32", "bfloat16", "float16")),
     Setting("encoding", str, None, "encoding of the text; detected where not given", metavar="NAME"),
     Setting("part", str, None, "only these chapters or this share of the book", metavar="3-7|0%-10%"),
     Setting("seed", int, 0, "seed of everything random", metavar="N", least=0),
@@ -145,7 +161,8 @@ SHARED: tuple[Setting, ...] = (
     Setting("quiet", bool, False, "print the answer and errors only", "q"),
     Setting("verbose", bool, False, "say more, and show the traceback of an unexpected error", "v"),
     _memory("block", int, help="tokens read at once", metavar="N|auto", least=1, auto=True),
-    _memory("window", int, help="tokens that a token can see, sinks included", metavar="N|auto", least=2, auto=True),
+    _memory("window", int, help="tokens that a token can see, sinks included", metavar="N|auto", least=2,
+            auto=True),
     _memory("sinks", int, help="first tokens that stay in sight", metavar="N|auto", least=0, auto=True),
     _memory("learn", bool, True, help="train a temporary adapter while reading"),
     _memory("recipe", str, "fused", help="how the adapter is trained", choices=("fused", "paper")),
@@ -183,7 +200,9 @@ def read_file(path: Path | None = None) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}", 'write lines such as: model = "pocket"') from None
+        raise UsageError(
+            f"{path} is not valid TOML: {error}", 'write lines such as: model = "pocket"'
+        ) from None
     return {key: known(key, str(path)).parse(value, f"{path}, {key}") for key, value in table.items()}
 
 
@@ -191,11 +210,15 @@ def known(key: str, where: str) -> Setting:
     """The setting called ``key``; UsageError with the nearest name where there is none."""
     if key not in BY_NAME:
         near = suggestion(key, BY_NAME)
-        raise UsageError(f"{where}: there is no setting {key!r}", near or f"the settings are {', '.join(BY_NAME)}")
+        raise UsageError(
+            f"{where}: there is no setting {key!r}", near or f"the settings are {', '.join(BY_NAME)}"
+        )
     return BY_NAME[key]
 
 
-def resolve(given: Mapping[str, Any], where: str = "--{}", environ: Mapping[str, str] | None = None) -> dict[str, Value]:
+def resolve(
+    given: Mapping[str, Any], where: str = "--{}", environ: Mapping[str, str] | None = None
+) -> dict[str, Value]:
     """Every shared setting with its value and origin. ``where`` words an error in ``given``."""
     environ = os.environ if environ is None else environ
     kept = read_file()
@@ -242,7 +265,9 @@ def write(key: str, value: str | None) -> Path:
     try:
         private_dir(path.parent)
         # Made with its final rights: a name or path in it is nobody else's business.
-        with open(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n") as file:
+        with open(
+            os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline="\n"
+        ) as file:
             file.write(tomlkit.dumps(table))
             file.flush()
             os.fsync(file.fileno())

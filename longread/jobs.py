@@ -10,6 +10,7 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from . import config
@@ -54,35 +55,26 @@ class Job:
         return task.plan(self.name, path, options, **own)
 
 
+_own = partial(Setting, panel="Options")
+
+_SUMMARIZE = (
+    _own("length", str, "medium", "150, 400 or 1,200 words", choices=("short", "medium", "long")),
+    _own("words", int, None, "or so many words (Chinese, Japanese: characters)", metavar="N", least=1),
+    _own("by", str, "book", "one summary, or a paragraph for each chapter", choices=("book", "chapter")),
+    _own("style", str, "auto", "quote the book, or write about it; auto: what the model is good for",
+         choices=("auto", "extract", "abstract")),
+)  # fmt: skip
+
+_SCORE = (
+    _own("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
+         "+paper; separated by commas", metavar="LIST", choices=_arms),
+)  # fmt: skip
+
 JOBS: dict[str, Job] = {
-    job.name: job
-    for job in (
-        Job(
-            "summarize",
-            "summary",
-            (
-                Setting("length", str, "medium", "150, 400 or 1,200 words", choices=("short", "medium", "long"),
-                        panel="Options"),
-                Setting("words", int, None, "or so many words (Chinese, Japanese: characters)", metavar="N", least=1,
-                        panel="Options"),
-                Setting("by", str, "book", "one summary, or a paragraph for each chapter", choices=("book", "chapter"),
-                        panel="Options"),
-                Setting("style", str, "auto", "quote the book, or write about it; auto: what the model is good for",
-                        choices=("auto", "extract", "abstract"), panel="Options"),
-            ),
-            rivals=("length", "words"),
-        ),
-        Job("read", "reading"),
-        Job(
-            "score",
-            "score",
-            (
-                Setting("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
-                        "+paper; separated by commas", metavar="LIST", choices=_arms, panel="Options"),
-            ),
-        ),
-    )
-}  # fmt: skip
+    "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
+    "read": Job("read", "reading"),
+    "score": Job("score", "score", _SCORE),
+}
 
 
 def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[Event]:
@@ -98,7 +90,9 @@ def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[
         raise UsageError(f"there is no task {task!r}", hint)
     job = JOBS[task]
     # What concerns the terminal alone (progress, quiet, verbose) is no keyword here.
-    names = [s.name for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")]
+    names = [
+        s.name for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")
+    ]
     for name in options:
         if name not in names:
             near = config.suggestion(name, names)
@@ -115,7 +109,10 @@ def _result(task: str, path: str | os.PathLike[str], options: Mapping[str, Any])
 
 
 def summarize(path: str | os.PathLike[str], **options: Any) -> Any:
-    """A summary: ``summary`` (prose), ``sections``, ``names``. Options: length, words, by, style and the shared ones."""
+    """A summary: ``summary`` (prose), ``sections``, ``names``.
+
+    Options: length, words, by, style and the shared ones.
+    """
     return _result("summarize", path, options)
 
 

@@ -51,7 +51,8 @@ def test_every_setting_reaches_the_options():
     """Each field that has a flag differs from its default once that flag is given."""
     given = {
         "model": "m", "device": "cuda:1", "dtype": "float16", "encoding": "big5", "part": "1-2", "seed": "9",
-        "block": "64", "window": "99", "sinks": "0", "learn": False, "recipe": "paper", "rank": "2", "lr": "0.5",
+        "block": "64", "window": "99", "sinks": "0", "learn": False, "recipe": "paper", "rank": "2",
+        "lr": "0.5",
     }  # fmt: skip
     options = config.options(config.resolve(given, environ={}))
     unflagged = {"reading_adapter", "answering_adapter"}

@@ -6,8 +6,8 @@ that nobody foresaw. Knows no command.
 
 from __future__ import annotations
 
-import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 
@@ -21,7 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from .app import parse
 
-        code = parse(arguments)()
+        run = parse(arguments)
+        with warnings.catch_warnings():
+            # What libraries say to programmers is no concern of the user, unless it was asked for.
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            code = run()
         streams.flush()
         return code
     except BrokenPipeError:
@@ -33,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     except Exception as error:
-        verbose = bool({"-v", "--verbose"} & set(arguments)) or bool(os.environ.get("LONGREAD_VERBOSE"))
+        verbose = bool({"-v", "--verbose"} & set(arguments))
         known = foreseen(error, verbose)
         if verbose and known is not error:
             screen.traceback(screen.Errors(), error)

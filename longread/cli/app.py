@@ -54,7 +54,8 @@ class Commands(TyperGroup):
 
     def _hint(self, ctx: Any, word: str) -> str:
         group = ctx.command_path
-        if ctx.parent is None and (os.path.exists(word) or word == "-" or word.startswith("sample:") or "." in word):
+        looks_like_a_file = os.path.exists(word) or word == "-" or word.startswith("sample:") or "." in word
+        if ctx.parent is None and looks_like_a_file:
             name = shlex.quote(word)
             return f"try: longread summarize {name}, longread score {name}, or longread read {name}"
         names = [*self.commands, *(ALIASES if ctx.parent is None else ())]
@@ -91,16 +92,27 @@ def longread(
 ) -> Ready | None:
     """Read a book-length text with a model on this machine: summarize it, score it.
 
-    Text comes from FILEs, a pipe, or sample:en (bundled). The answer goes to stdout, everything else to stderr.
+    Text comes from FILEs, a pipe, or sample:en (bundled). The answer goes to stdout, everything else to
+    stderr.
     """
     return (lambda: streams.show(WELCOME)) if ctx.invoked_subcommand is None else None
 
 
-def parse(argv: Sequence[str]) -> Ready:
-    """What the command line asks for, ready to be called. UsageError where it makes no sense."""
+def program() -> Any:
+    """The whole program as Typer built it, with every command."""
     from . import summarize, score, read, config  # noqa: F401, I001  each adds itself to ``app``, in this order
 
-    command = typer.main.get_command(app)
+    return typer.main.get_command(app)
+
+
+def commands() -> dict[str, Any]:
+    """Every command by name, in the order of ``--help``."""
+    return dict(program().commands)
+
+
+def parse(argv: Sequence[str]) -> Ready:
+    """What the command line asks for, ready to be called. UsageError where it makes no sense."""
+    command = program()
     if "_LONGREAD_COMPLETE" in os.environ:
         command(args=list(argv), prog_name="longread")
     try:
@@ -119,8 +131,8 @@ def _usage(error: Any) -> UsageError:
     path = ctx.command_path if ctx else "longread"
     option = getattr(error, "option_name", "")
     if option and hasattr(error, "possibilities"):
-        known = [name for param in ctx.command.get_params(ctx) for name in (*param.opts, *param.secondary_opts)]
-        near = suggestion(option, known)
+        params = ctx.command.get_params(ctx)
+        near = suggestion(option, [name for param in params for name in (*param.opts, *param.secondary_opts)])
         return UsageError(f"{path} has no option {option}", near or f"{path} --help lists the options")
     message = error.format_message().rstrip(".")
     return UsageError(message[:1].lower() + message[1:], f"{path} --help says more")

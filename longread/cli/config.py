@@ -34,11 +34,12 @@ def show(**given: Any) -> partial[int]:
 def _show(given: dict[str, Any]) -> int:
     rows = []
     for name, found in settings.resolve(given).items():
-        unset = "auto" if settings.BY_NAME[name].auto else "(none)"
-        value = unset if found.value is None else str(found.value).lower() if isinstance(found.value, bool) else found.value
-        rows.append((name, printable(str(value)), found.origin))
+        shown = str(found.value).lower() if isinstance(found.value, bool) else str(found.value)
+        if found.value is None:
+            shown = "auto" if settings.BY_NAME[name].auto else "(none)"
+        rows.append((name, printable(shown), found.origin))
     left, middle = (max(len(row[at]) for row in rows) for at in (0, 1))
-    return streams.show("".join(f"{name:<{left}}  {value:<{middle}}  {origin}\n" for name, value, origin in rows))
+    return streams.show("".join(f"{row[0]:<{left}}  {row[1]:<{middle}}  {row[2]}\n" for row in rows))
 
 
 @group.command("set", cls=Command)

@@ -44,7 +44,8 @@ def report(error: BaseException) -> str:
     """Versions, then for each error in the chain its type and the lines of code it passed through."""
     from longread import __version__
 
-    out = [f"longread {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"]
+    system = f"{platform.system()} {platform.machine()}"
+    out = [f"longread {__version__}, Python {platform.python_version()}, {system}"]
     for name in ("torch", "transformers", "peft"):
         if name in sys.modules:
             out.append(f"{name} {getattr(sys.modules[name], '__version__', '?')}")

@@ -60,10 +60,11 @@ class Run:
         codes: list[int] = []
         with self.screen, Stop(self._told) as stop:
             self._make_folder()
-            for file in self.files:
+            for at, file in enumerate(self.files, start=1):
                 codes.append(self._one(file, work, stop))
-                if stop.asked or codes[-1] == INTERRUPTED:
-                    codes[-1] = INTERRUPTED
+                if stop.asked and at < len(self.files):
+                    codes.append(INTERRUPTED)
+                if codes[-1] == INTERRUPTED:
                     break
             if self.as_json and self.several and self._records and not self.output:
                 place = streams.Stdout()
@@ -140,9 +141,11 @@ class Run:
         if self.dry_run:
             return
         self.screen.finish(done)
+        if done.partial and not written:
+            self.screen.say("the answer covers only what was read")
         if written:
-            self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.one_line(written)}")
-        if not done.partial and file != "-" and not self.several:
+            self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.unbroken(written)}")
+        if not done.partial and not self.several:
             self.screen.next_step(screen.next_command(self.job.name, file, self.own))
 
     def _place(self, file: str) -> Place:
@@ -152,7 +155,8 @@ class Run:
         path = Path(self.output).expanduser()
         if not self.several and not path.is_dir():
             return OutputFile(path, self.force)
-        stem = "stdin" if file == "-" else file.replace(":", "-") if file.startswith("sample:") else Path(file).stem
+        stem = file.replace(":", "-") if file.startswith("sample:") else Path(file).stem
+        stem = "stdin" if file == "-" else stem
         kind = "json" if self.as_json else "jsonl" if self.as_lines else "txt"
         name, count = f"{stem}.{self.job.noun}.{kind}", 2
         while name in self._names:
@@ -166,9 +170,8 @@ class Run:
             try:
                 folder.mkdir(exist_ok=True)
             except OSError as error:
-                raise OutputError(
-                    f"{folder} cannot be a folder: {error.strerror}", "for several FILEs, --output names a folder"
-                ) from None
+                hint = "for several FILEs, --output names a folder"
+                raise OutputError(f"{folder} cannot be a folder: {error.strerror}", hint) from None
 
     def _told(self) -> None:
         self.screen.say("finishing this block (Ctrl-C again stops at once)")

@@ -16,8 +16,8 @@ import typer
 from ..config import SHARED, Setting
 
 OUTPUT: tuple[Setting, ...] = (
-    Setting("output", str, help="write the answer to this file; a folder where there are several FILEs", short="o",
-            metavar="FILE", panel="Output"),
+    Setting("output", str, None, "write the answer to this file; a folder where there are several FILEs", "o",
+            "FILE", panel="Output"),
     Setting("json", bool, help="the answer as one JSON object", panel="Output"),
     Setting("jsonl", bool, help="every event as a line of JSON, as it happens", panel="Output"),
     Setting("force", bool, help="replace a file that longread did not write", panel="Output"),
@@ -36,27 +36,35 @@ def parameter(setting: Setting) -> inspect.Parameter:
     choices = () if callable(setting.choices) else setting.choices
     shown = "auto" if setting.auto and setting.default is None else setting.default
     shown = ",".join(shown) if isinstance(shown, tuple) else shown
+
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
     option = typer.Option(
         *names,
         help=setting.help,
         metavar=setting.metavar or "|".join(choices),
         show_default=False if shown is None or switch else str(shown),
         rich_help_panel=setting.panel,
-        autocompletion=(lambda incomplete: [c for c in choices if c.startswith(incomplete)]) if choices else None,
+        autocompletion=complete if choices else None,
     )
     kind = bool | None if switch else str | None
     name = setting.name.replace("-", "_")
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=None, annotation=Annotated[kind, option])
 
 
-def takes(*own: Setting, output: Sequence[Setting] = OUTPUT) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+Command = Callable[..., Any]
+
+
+def takes(*own: Setting, output: Sequence[Setting] = OUTPUT) -> Callable[[Command], Command]:
     """Replace a command's ``**given`` by its own settings, then the output and the shared ones.
 
     The command is called with those that were given, by their flags' names.
     """
     settings = (*own, *output, *SHARED)
 
-    def wrap(command: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap(command: Command) -> Command:
         @functools.wraps(command)
         def called(**values: Any) -> Any:
             given = {s.name: values.pop(s.name.replace("-", "_")) for s in settings}
@@ -64,8 +72,10 @@ def takes(*own: Setting, output: Sequence[Setting] = OUTPUT) -> Callable[[Callab
 
         signature = inspect.signature(command, eval_str=True)
         fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-        called.__signature__ = signature.replace(parameters=[*fixed, *map(parameter, settings)])  # type: ignore[attr-defined]
+        named = signature.replace(parameters=[*fixed, *map(parameter, settings)])
+        called.__signature__ = named  # type: ignore[attr-defined]
         called.__annotations__ = {}
+        called.settings = settings  # type: ignore[attr-defined]  # docs/generate.py lists them
         return called
 
     return wrap

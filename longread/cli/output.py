@@ -50,7 +50,9 @@ class OutputFile:
 
     def commit(self, partial: bool = False) -> str:
         """Put what was written in its place, ``FILE.partial`` where ``partial``; returns that path."""
-        place = self.path.with_name(self.path.name + ".partial") if partial and not self._direct else self.path
+        place = (
+            self.path.with_name(self.path.name + ".partial") if partial and not self._direct else self.path
+        )
         self.write("")
         assert self._file is not None
         try:
@@ -86,7 +88,12 @@ class OutputFile:
             self._spare.unlink(missing_ok=True)
 
     def _check(self, place: Path) -> None:
-        if not self._direct and not self.force and place.exists() and _ledger().get(str(place)) != _fingerprint(place):
+        if (
+            not self._direct
+            and not self.force
+            and place.exists()
+            and _ledger().get(str(place)) != _fingerprint(place)
+        ):
             raise OutputError(
                 f"{place} exists, and longread did not write it or it has changed since",
                 "choose another --output, or replace it with --force",
@@ -98,7 +105,9 @@ class OutputFile:
             partial.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path} cannot be written: {error.strerror}", "choose another place with --output")
+        return OutputError(
+            f"{self.path} cannot be written: {error.strerror}", "choose another place with --output"
+        )
 
 
 def _fingerprint(path: Path) -> dict[str, object] | None:
@@ -130,7 +139,9 @@ def _remember(place: Path) -> None:
     # Without the list a later run asks for --force; that is no reason to fail this one.
     with contextlib.suppress(OSError):
         private_dir(spare.parent)
-        with open(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with open(
+            os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
             json.dump(table, file, indent=0, sort_keys=True)
         os.replace(spare, _ledger_file())
 

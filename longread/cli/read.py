@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from ..config import Setting
-from ..errors import Interrupted, UsageError
+from ..errors import UsageError
 from ..jobs import JOBS
 from .app import Command, app
 from .interrupt import Stop
-from .job import Place, Run
+from .job import INTERRUPTED, Place, Run
 from .options import FILES, takes
 from .render import streams
 from .render.clean import same_length
@@ -44,12 +44,13 @@ def _run(files: list[str] | None, given: dict[str, Any]) -> int:
 def _print(work: Run, file: str, place: Place, stop: Stop) -> int:
     task = importlib.import_module("longread.tasks.read")
     target = streams.pager() if isinstance(place, streams.Stdout) else place
+    partial = False
     try:
         for piece in task.text(file, work.options):
-            if stop.asked:
-                raise Interrupted("interrupted")
+            if partial := stop.asked:
+                break
             target.write(same_length(piece))
-        target.commit()
+        target.commit(partial)
     finally:
         target.discard()
-    return 0
+    return INTERRUPTED if partial else 0

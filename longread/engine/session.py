@@ -132,8 +132,8 @@ class Session:
         events: list[Event] = []
         ids = torch.from_numpy(block.ids).to(self.backbone.device)
         opening = self._open(ids) if self.policy is None else None
-        rest = ids if opening is None else ids[len(opening[0]) :]
-        nll, hidden, learned, without = rest.new_zeros(0, dtype=torch.float32), None, False, None
+        rest = ids if opening is None else ids[len(opening[1]) :]
+        nll, hidden, learned, without = torch.zeros(0, device=ids.device), None, False, None
         if len(rest):
             learns = self.recipe is not None and 4 * len(rest) >= self.shape.block and len(rest) > 1
             without = self._score_without(rest) if learns and self.watch.due(block.index) else None
@@ -148,7 +148,7 @@ class Session:
             hidden, nll = hidden.detach(), nll.detach()
             self._keep(rest)
             self._last = hidden[-1:]
-        if opening is not None:
+        if opening is not None and len(opening[1]):
             nll = torch.cat((opening[1], nll))
             hidden = opening[0] if hidden is None else torch.cat((opening[0], hidden))
         if without is not None:
@@ -197,12 +197,13 @@ class Session:
                     if self.recipe is not None:
                         self.recipe.kept(part)
             if not hidden:
-                return head.new_zeros((0, 0), dtype=torch.float32), head.new_zeros(0, dtype=torch.float32)
+                nothing = torch.zeros(0, device=head.device)
+                return nothing, nothing
             states = torch.cat(hidden)
             self._last = states[-1:]
             mine = states[len(self._prefix) :]
             if not len(borrowed):
-                return mine, head.new_zeros(0, dtype=torch.float32)
+                return mine, torch.zeros(0, device=head.device)
             before = states[max(0, len(self._prefix) - 1) : -1]
             nll = self.backbone.nll(before, borrowed[-len(before) :]) if len(before) else states.new_zeros(0)
             unknown = nll.new_full((len(borrowed) - len(nll),), float("nan"))

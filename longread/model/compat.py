@@ -8,6 +8,7 @@ Reads a model; the one thing it changes, PEFT's layers, ``adapter`` puts back.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -187,7 +188,10 @@ def inject_adapter(model: nn.Module, *, rank: int, alpha: float, dropout: float,
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config, autocast_adapter_dtype=True)
+    with warnings.catch_warnings():
+        # PEFT 0.21 asks the model for a property that transformers 5.23 has renamed.
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, config, autocast_adapter_dtype=True)
 
 
 def remove_adapter(peft_model: Any) -> None:

@@ -7,8 +7,10 @@ Two proofs are used, by the kind of tokenizer:
 
 ``segments``    The pre-tokenizer splits the text and no token reaches over a split. A cut goes where a
                 segment begins, where the kind of character changes (letter, digit, space, other), and
-                where the normalizer cannot reach across. No pre-tokenizer looks further than the run of
-                one kind it stands in, so what comes later cannot move that border.
+                where the normalizer cannot reach across. What comes later cannot move that border: a
+                pre-tokenizer looks no further than the run of one kind that it stands in. What came
+                before can (where "'t't't't" is split depends on where it was begun), so the border is
+                looked for from several beginnings, of which one is a true one.
 ``vocabulary``  The whole text is one segment to BPE (Llama 2, Gemma). A merge only ever makes a token of
                 the vocabulary; where no entry could lie across a place, nothing is merged across it.
 
@@ -24,7 +26,7 @@ from collections.abc import Iterable, Iterator
 
 from tokenizers import Encoding, Tokenizer
 
-from longread.model.plaintext import Plain, components, without_prefix
+from longread.model.plaintext import Plain, components, split_merge, without_prefix
 
 _SPLITTERS = {
     "ByteLevel",
@@ -53,7 +55,12 @@ _LOCAL_NORMALIZERS = {
 }
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[ \n](?=\w)")
 _TRIAL = "One two, three\nfour 12 five: six (seven) eight.\n\nNine ten。一二三，四五六。\n七八 Übung щука"
-_NEAR = 4096  # characters searched for a place between two words before any other place is tried
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+_AT_THE_ENDS = ("ignore_merges", "continuing_subword_prefix", "end_of_word_suffix")
+_WHOLE = "this model's texts are encoded in one piece, which takes memory:"
+_NEAR = 4096  # characters in which a border must have its beginnings
+_WORDS = 512  # characters searched for a place between two words before any other place is tried
+_CHANGES = 8  # changes of the kind of character that no segment holds
 _TRIES = 64  # places tried before the piece is made longer
 
 
@@ -65,7 +72,7 @@ class Cutter:
     characters around a cut are tried, or as many as the longest token has.
     """
 
-    def __init__(self, plain: Plain, *, reach: int = 64) -> None:
+    def __init__(self, plain: Plain, *, reach: int = 32) -> None:
         self.first = self.onward = plain.tokenizer
         self.reach = reach
         self.vocabulary: frozenset[str] = frozenset()
@@ -76,7 +83,7 @@ class Cutter:
             scored = [(self._trial(twin), twin) for twin in dict.fromkeys((stripped, plain.tokenizer))]
             best, self.onward = max(scored, key=lambda pair: pair[0])
             if not best:
-                self.note = "no place was found where cutting a text leaves its tokens alone"
+                self.note = f"{_WHOLE} every cut tried changed its tokens"
 
     def split(self, pieces: Iterable[str], size: int) -> Iterator[str]:
         """``pieces`` again, cut where it is safe: each about ``size`` characters, none empty.
@@ -108,7 +115,7 @@ class Cutter:
     def _find(self, text: str, first: bool) -> int:
         """The last good place to cut ``text``, which goes on after its end; 0 where there is none."""
         last = len(text) - 2 * max(self.reach, self.longest)
-        near = max(0, last - _NEAR)
+        near = max(0, last - _WORDS)
         words = [match.start() for match in _BETWEEN_WORDS.finditer(text, near, max(near, last + 2))]
         plausible = self._starter if self.vocabulary else self._border
         others = (place for place in range(last, 0, -1) if plausible(text, place))
@@ -134,20 +141,40 @@ class Cutter:
     def _holds(self, text: str, place: int, first: bool) -> bool:
         """Whether cutting at ``place`` leaves the tokens around it as they are."""
         reach = max(self.reach, self.longest)
-        begin, end = max(0, place - reach), min(len(text), place + reach)
-        head = self.first if first and begin == 0 else self.onward
-        if self.vocabulary and not self._nothing_across(head, text[begin:place], text[place:end]):
-            return False
-        whole = _encode(head, text[begin:end])
-        left = _encode(head, text[begin:place])
+        end = min(len(text), place + reach)
+        begins = [max(0, place - reach)] if self.vocabulary else self._beginnings(text, place)
         right = _encode(self.onward, text[place:end])
+        return bool(begins) and all(
+            self._divides(text[begin:end], place - begin, right, first and begin == 0) for begin in begins
+        )
+
+    def _beginnings(self, text: str, place: int) -> list[int]:
+        """Places before ``place``, one of them the beginning of a segment of the text; none if too far.
+
+        Segments begin where the kind of character changes and hold few such changes (" don't" has
+        four), so of the last eight changes one is a beginning. So is that of ``text``, itself a cut.
+        """
+        found = []
+        for begin in range(place - 1, max(0, place - _NEAR), -1):
+            if _kind(text[begin - 1]) != _kind(text[begin]):
+                found.append(begin)
+                if len(found) == _CHANGES:
+                    return found
+        return [*found, 0] if place <= _NEAR else []
+
+    def _divides(self, text: str, place: int, right: Encoding, first: bool) -> bool:
+        """Whether the tokens of ``text`` are those before ``place`` and then those of ``right``."""
+        head = self.first if first else self.onward
+        if self.vocabulary and not self._nothing_across(head, text[:place], text[place:]):
+            return False
+        whole, left = _encode(head, text), _encode(head, text[:place])
         count = len(left.ids)
         if not 0 < count < len(whole.ids) or whole.ids != left.ids + right.ids:
             return False
-        if self.vocabulary:
-            return True
-        words, offsets, edge = whole.word_ids, whole.offsets, place - begin
-        return words[count - 1] != words[count] and offsets[count - 1][1] <= edge <= offsets[count][0]
+        words, offsets = whole.word_ids, whole.offsets
+        return bool(self.vocabulary) or (
+            words[count - 1] != words[count] and offsets[count - 1][1] <= place <= offsets[count][0]
+        )
 
     def _nothing_across(self, head: Tokenizer, left: str, right: str) -> bool:
         """Whether no entry of the vocabulary could cover the end of ``left`` and the start of ``right``."""
@@ -169,17 +196,16 @@ class Cutter:
         odd = kinds - _SPLITTERS
         odd |= {part["type"] for part in components(plain.layout.get("normalizer"))} - _LOCAL_NORMALIZERS
         if odd:
-            return f"texts are encoded in one piece: cutting around {', '.join(sorted(odd))} is not proved safe"
+            return f"{_WHOLE} its tokenizer uses {', '.join(sorted(odd))}"
         through = [part for part in parts if _lets_through(part)]
         if len(through) < len(parts) or (model["type"] == "Unigram" and _splits_words(parts)):
             return ""
         if model["type"] != "BPE":
-            return f"texts are encoded in one piece: a whole-text {model['type']} model weighs them as a whole"
-        if any(model.get(key) for key in ("ignore_merges", "continuing_subword_prefix", "end_of_word_suffix")):
-            return "texts are encoded in one piece: the model treats the ends of a text apart"
-        merged = (half for pair in model["merges"] for half in (pair if isinstance(pair, list) else pair.split(" ")))
-        if model.get("byte_fallback") and any(half.startswith("<0x") and len(half) == 6 for half in merged):
-            return "texts are encoded in one piece: the model merges single bytes"
+            return f"{_WHOLE} its {model['type']} tokenizer splits no words"
+        if any(model.get(key) for key in _AT_THE_ENDS):
+            return f"{_WHOLE} its tokenizer treats the ends of a text apart"
+        if any(_BYTE.fullmatch(half) for pair in model["merges"] for half in split_merge(pair)):
+            return f"{_WHOLE} its tokenizer merges single bytes"
         self.vocabulary = frozenset(name for name in model["vocab"] if "\ufffe" not in name)
         self.longest = max(map(len, self.vocabulary), default=0)
         return ""

@@ -91,10 +91,9 @@ def without_prefix(plain: Plain) -> Tokenizer:
         changed = True
     if not changed:
         return plain.tokenizer
-    empty = {"type": "BPE", "vocab": {}, "merges": []}
-    donor = Tokenizer.from_str(
-        json.dumps({"version": "1.0", "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "model": empty})
-    )
+    parts = {"normalizer": normalizer, "pre_tokenizer": pre_tokenizer}
+    empty = {"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}
+    donor = Tokenizer.from_str(json.dumps(empty | parts))
     twin = Tokenizer(plain.tokenizer.model)
     if normalizer is not None:
         twin.normalizer = donor.normalizer
@@ -145,7 +144,7 @@ def _vocab(model: dict[str, Any]) -> dict[str, int]:
 
 
 def _rename(model: dict[str, Any], names: set[str]) -> None:
-    """Give the vocabulary's entries ``names`` a name that no text has, and drop the merges that spell them."""
+    """Give the entries ``names`` a name that no text has, and drop the merges that spell them."""
     if not names:
         return
     nonce = secrets.token_hex(16)  # unguessable, so that no book can be written to contain it
@@ -174,7 +173,8 @@ def _spells_everything(layout: dict[str, Any], vocab: dict[str, int]) -> bool:
     """Whether every character has tokens, so that the unknown token cannot arise."""
     if any(part["type"] == "ByteLevel" for part in components(layout.get("pre_tokenizer"))):
         return True
-    return bool(layout["model"].get("byte_fallback")) and all(f"<0x{byte:02X}>" in vocab for byte in range(256))
+    fallback = bool(layout["model"].get("byte_fallback"))
+    return fallback and all(f"<0x{byte:02X}>" in vocab for byte in range(256))
 
 
 def _check(tokenizer: Tokenizer, special: set[int], names: Iterable[str]) -> None:

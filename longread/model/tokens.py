@@ -24,20 +24,22 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 class Encoder:
     """Plain text to ids and ids to text.
 
-    ``kind`` is the library that encodes, "tiktoken" or "tokenizers". ``vocab_size`` is one more than
-    the highest id, added tokens included. ``note`` says, if anything, what is slower than it could be:
-    a text that cannot be cut is encoded in one piece. ``chunk`` is the length in characters of a piece.
+    ``kind`` is the library that encodes, "tiktoken" or "tokenizers"; ``reason`` says why it is not
+    tiktoken. ``vocab_size`` is one more than the highest id, added tokens included. ``note`` is for the
+    user: it says where texts cannot be cut and are encoded in one piece, and is empty otherwise.
+    ``chunk`` is the length of a piece in characters.
     """
 
-    chunk = 1 << 15
+    chunk = 1 << 16
 
-    def __init__(self, plain: Plain, ranks: tiktokens.Ranks | None = None, note: str = "") -> None:
-        self._plain = plain
+    def __init__(self, plain: Plain, ranks: tiktokens.Ranks | None = None, reason: str = "") -> None:
+        self._special = plain.special
         self._ranks = ranks
         self.cutter = Cutter(plain)
         self.kind = "tokenizers" if ranks is None else "tiktoken"
+        self.reason = reason
         self.vocab_size = plain.vocab_size
-        self.note = self.cutter.note or note
+        self.note = self.cutter.note
         self._piece, self._strips = _spelling(plain)
 
     def encode(self, text: str) -> list[int]:
@@ -72,7 +74,7 @@ class Encoder:
 
         A token for unknown characters is among them only where every character is known.
         """
-        return self._plain.special
+        return self._special
 
     def _encode(self, text: str, first: bool) -> tuple[np.ndarray, np.ndarray]:
         fast = self._ranks.encode(text) if self._ranks else None
@@ -113,16 +115,15 @@ def load_encoder(folder: str | Path, *, prefer: str = "auto") -> Encoder:
     """The encoder of the model in ``folder``.
 
     ``prefer`` is "tokenizers", "tiktoken", or "auto", which is tiktoken: it measured 4 to 5 times as
-    fast. tiktoken is used only where it gives the model's own tokens; ``note`` says where it does not.
+    fast. tiktoken is used only where it gives the model's own tokens; ``reason`` says why it is not.
     Raises ModelError where ``tokenizer.json`` is missing or damaged.
     """
     if prefer not in ("auto", "tiktoken", "tokenizers"):
         raise ValueError(f"prefer is {prefer!r}, not auto, tiktoken or tokenizers")
     plain = load_plain(folder)
     if prefer == "tokenizers":
-        return Encoder(plain)
-    ranks, reason = tiktokens.build(plain)
-    return Encoder(plain, ranks, f"encoded without tiktoken: {reason}" if reason else "")
+        return Encoder(plain, reason="the stock tokenizer was asked for")
+    return Encoder(plain, *tiktokens.build(plain))
 
 
 def _spelling(plain: Plain) -> tuple[Callable[[int], bytes], bool]:
@@ -132,7 +133,8 @@ def _spelling(plain: Plain) -> tuple[Callable[[int], bytes], bool]:
     are taken as bytes, since their characters may be complete only several tokens later.
     """
     kinds = {part["type"] for part in components(plain.layout.get("decoder"))}
-    decoder = plain.tokenizer.decoder
+    tokenizer, added = plain.tokenizer, plain.added  # not plain itself: its layout is large
+    decoder = tokenizer.decoder
     alphabet = tiktokens.byte_alphabet()
 
     def added_text(token: str) -> str:
@@ -152,8 +154,8 @@ def _spelling(plain: Plain) -> tuple[Callable[[int], bytes], bool]:
 
     def piece(token: int) -> bytes:
         if token not in known:
-            name = plain.tokenizer.id_to_token(token) if token >= 0 else None
-            shown = plain.added.get(token)
+            name = tokenizer.id_to_token(token) if token >= 0 else None
+            shown = added.get(token)
             known[token] = shown.encode("utf-8") if shown is not None else spell(name) if name else b""
         return known[token]
 

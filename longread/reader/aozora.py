@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-_LEGEND = re.compile(
-    r"^-{20,}\n【テキスト中に現れる記号について】\n.*?^-{20,}\n", re.M | re.S
-)
+_LEGEND = re.compile(r"^-{20,}\n【テキスト中に現れる記号について】\n.*?^-{20,}\n", re.M | re.S)
 _MARKS = re.compile(r"《[^》\n]{1,60}》|［＃[^］\n]{1,200}］|｜")
 _HEAD = 1 << 14
 
@@ -28,9 +26,7 @@ class Annotations:
         """What was left out, in words."""
         if not self.legend:
             return ()
-        return (
-            f"Aozora Bunko readings and notes ({self.legend + self.marks:,} characters)",
-        )
+        return (f"Aozora Bunko readings and notes ({self.legend + self.marks:,} characters)",)
 
 
 def strip(pieces: Iterable[str], found: Annotations | None = None) -> Iterator[str]:

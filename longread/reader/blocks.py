@@ -45,9 +45,7 @@ def blocks(
 
     def block(pair: tuple[np.ndarray, np.ndarray], stop: int) -> Block:
         ids, starts = pair
-        return Block(
-            index, ids, starts, begin, stop, stop / whole, document.chapter_at(begin)
-        )
+        return Block(index, ids, starts, begin, stop, stop / whole, document.chapter_at(begin))
 
     for ids, starts in cut(stream, size):
         starts = starts + start

@@ -12,7 +12,6 @@ A reported name is one that ``--encoding`` takes: the usual (IANA) name in lower
 from __future__ import annotations
 
 import codecs
-import difflib
 import re
 from dataclasses import dataclass
 
@@ -52,18 +51,9 @@ _USUAL = {
     "latin_1": "iso-8859-1",
     "tis_620": "tis-620",
 }
-_CYRILLIC = (
-    "windows-1251",
-    "koi8-r",
-    "cp866",
-    "iso-8859-5",
-    "mac-cyrillic",
-    "cp855",
-    "koi8-u",
-)
-_MULTIBYTE = frozenset(
-    ("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso2022_jp", "utf-7")
-)
+_CYRILLIC = ("windows-1251", "koi8-r", "cp866", "iso-8859-5", "mac-cyrillic", "cp855")
+_LIKE_CYRILLIC = frozenset((*_CYRILLIC, "koi8-u", "koi8-t", "cp1125", "kz1048", "ptcp154"))
+_MULTIBYTE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso2022_jp", "utf-7"))
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _WESTERN = frozenset("en fr de es it pt nl la".split())
 
@@ -88,9 +78,7 @@ def detect(data: Bytes) -> Charset:
     if 0 in joined and (wide := _utf16(samples)):
         return wide
     if looks_binary(joined):
-        raise InputError(
-            f"{data.name} holds binary data, not text", "Name a text file (txt or md)."
-        )
+        raise InputError(f"{data.name} holds binary data, not text", "Name a text file (txt or md).")
     if joined.isascii():
         found = _first_beyond_ascii(data)
         if not found:
@@ -109,21 +97,12 @@ def named(name: str) -> Charset:
         if not info._is_text_encoding:
             raise LookupError
     except (LookupError, ValueError):
+        import difflib
         from encodings.aliases import aliases
 
-        known = sorted(
-            {
-                spelling.replace("_", "-")
-                for pair in aliases.items()
-                for spelling in pair
-            }
-        )
+        known = sorted({spelling.replace("_", "-") for pair in aliases.items() for spelling in pair})
         near = difflib.get_close_matches(name.casefold().replace("_", "-"), known, n=3)
-        hint = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else "Usual ones: utf-8, gb18030, windows-1252."
-        )
+        hint = f"Did you mean {' or '.join(near)}?" if near else "Usual ones: utf-8, gb18030, windows-1252."
         raise UsageError(f"unknown encoding {name!r}", hint) from None
     codec = info.name
     marks = {"utf-8-sig": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
@@ -139,11 +118,7 @@ def usual(codec: str) -> str:
         return "windows-" + name[2:]
     if name.startswith("iso8859_"):
         return "iso-8859-" + name[8:]
-    return (
-        name.replace("_", "-")
-        if not name.startswith(("shift_jis", "iso2022"))
-        else name
-    )
+    return name.replace("_", "-") if not name.startswith(("shift_jis", "iso2022")) else name
 
 
 def _samples(data: Bytes, head: bytes) -> list[bytes]:
@@ -151,12 +126,8 @@ def _samples(data: Bytes, head: bytes) -> list[bytes]:
     if data.size <= HEAD + PLACES * SAMPLE:
         return [data.read_at(0, HEAD + PLACES * SAMPLE)]
     step = (data.size - HEAD - SAMPLE) // (PLACES - 1)
-    parts = [head] + [
-        data.read_at(HEAD + index * step, SAMPLE) for index in range(PLACES)
-    ]
-    return [parts[0][: parts[0].rfind(b"\n") + 1] or parts[0]] + [
-        _whole_lines(part) for part in parts[1:]
-    ]
+    parts = [head] + [data.read_at(HEAD + index * step, SAMPLE) for index in range(PLACES)]
+    return [parts[0][: parts[0].rfind(b"\n") + 1] or parts[0]] + [_whole_lines(part) for part in parts[1:]]
 
 
 def _whole_lines(part: bytes) -> bytes:
@@ -172,9 +143,7 @@ def _first_beyond_ascii(data: Bytes) -> list[bytes]:
         if not chunk.isascii():
             at = _BEYOND.search(chunk).start()  # type: ignore[union-attr]
             low = chunk.rfind(b"\n", 0, at) + 1
-            found.append(
-                _whole_lines(chunk[max(low - 1, at - SAMPLE, 0) : at + SAMPLE])
-            )
+            found.append(_whole_lines(chunk[max(low - 1, at - SAMPLE, 0) : at + SAMPLE]))
             if len(found) == PLACES:
                 break
     return found
@@ -190,11 +159,7 @@ def _is_utf8(samples: list[bytes]) -> bool:
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample[start:])
         wrong = text.count("\ufffd") - sample.count("\ufffd".encode())
         bad += wrong
-        good += (
-            sum(map(len, text.split("\ufffd"))) - sum(byte < 128 for byte in sample)
-            if wrong
-            else 1
-        )
+        good += sum(map(len, text.split("\ufffd"))) - sum(byte < 128 for byte in sample) if wrong else 1
     return bad == 0 or good > 20 * bad
 
 
@@ -202,15 +167,10 @@ def _utf16(samples: list[bytes]) -> Charset | None:
     """UTF-16 without a mark: strictly valid in one byte order, and hardly a control character."""
     for name in ("utf-16-le", "utf-16-be"):
         try:
-            text = "".join(
-                codecs.getincrementaldecoder(name)().decode(part)
-                for part in samples[:1]
-            )
+            text = "".join(codecs.getincrementaldecoder(name)().decode(part) for part in samples[:1])
         except UnicodeDecodeError:
             continue
-        controls = sum(
-            character < " " and character not in "\t\n\r\f" for character in text
-        )
+        controls = sum(character < " " and character not in "\t\n\r\f" for character in text)
         spaces = text.count(" ") + text.count("\n") + text.count("\u3000")
         if text and controls <= len(text) / 1000 and spaces > len(text) / 1000:
             return Charset(name, name)
@@ -219,11 +179,11 @@ def _utf16(samples: list[bytes]) -> Charset | None:
 
 def _legacy(name: str, samples: list[bytes]) -> Charset:
     """The likeliest of the old encodings, by charset-normalizer and by what the text then says."""
-    data = b"".join(sample[: sample.rfind(b"\n", 0, 4096) + 1] for sample in samples)
+    data = b"".join(sample[: sample.rfind(b"\n", 0, 3000) + 1] for sample in samples)
     guess = _statistics(data) if data else _statistics_of_one_line(samples[0][:8192])
     data = data or samples[0][:8192]
-    if guess in _CYRILLIC:
-        guess = max(_CYRILLIC[:-1], key=lambda codec: _russian(data, codec))
+    if guess in _LIKE_CYRILLIC:
+        guess = max(_CYRILLIC, key=lambda codec: _russian(data, codec))
     elif guess not in _MULTIBYTE:
         # Latin alphabets with accents look alike to statistics; a western language settles it.
         if _language(data, "cp1252") in _WESTERN:

@@ -46,9 +46,7 @@ class Damage:
         return f"{what} not valid {charset.name} and shown as \ufffd; the first is at byte {self.first:,}"
 
 
-def decode(
-    data: Bytes, charset: Charset, damage: Damage | None = None
-) -> Iterator[str]:
+def decode(data: Bytes, charset: Charset, damage: Damage | None = None) -> Iterator[str]:
     """The text of ``data`` in pieces, line ends made ``\\n``; ``damage`` is filled on the way.
 
     Raises ``InputError`` as soon as the first million characters show that the encoding is wrong.
@@ -58,9 +56,7 @@ def decode(
     at = charset.mark
     held = ""  # a carriage return whose line feed may come with the next piece
     begun = False
-    for chunk in itertools.chain(
-        data.chunks(charset.mark), [b""]
-    ):  # the empty chunk is the end
+    for chunk in itertools.chain(data.chunks(charset.mark), [b""]):  # the empty chunk is the end
         text = _decode_chunk(decoder, charset.codec, chunk, at, damage)
         at += len(chunk)
         damage.characters += len(text)

@@ -7,7 +7,7 @@ left out). Knows no file format, no model and no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -131,6 +131,23 @@ class Document:
             if low < high:
                 yield piece[low:high]
             at += len(piece)
+
+    def slices(self, spans: Sequence[tuple[int, int]]) -> list[str]:
+        """The text of ``spans``, which are in order and do not overlap, in one pass over the document."""
+        found = ["" for _ in spans]
+        at = first = 0
+        for piece in self.source.pieces():
+            while first < len(spans) and spans[first][1] <= at:
+                first += 1
+            if first == len(spans):
+                break
+            for number in range(first, len(spans)):
+                start, end = spans[number]
+                if start >= at + len(piece):
+                    break
+                found[number] += piece[max(start - at, 0) : end - at]
+            at += len(piece)
+        return found
 
     def passages(self, start: int = 0, end: int | None = None) -> Iterator[Passage]:
         """The paragraphs and headings from ``start`` to ``end``, each with its place."""

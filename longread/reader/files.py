@@ -6,12 +6,9 @@ again. Knows nothing of what the bytes mean.
 
 from __future__ import annotations
 
-import difflib
 import os
-import shutil
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,15 +57,13 @@ class DiskFile:
 
     def _open(self) -> BinaryIO:
         try:
-            handle = open(self.path, "rb")
+            handle = open(self.path, "rb")  # noqa: SIM115 - the caller closes it
         except OSError as error:
             raise _unreadable(self.name, error) from None
         state = os.fstat(handle.fileno())
         if (state.st_size, state.st_mtime_ns) != self._stamp:
             handle.close()
-            raise InputError(
-                f"{self.name} changed while it was being read", "Run the command again."
-            )
+            raise InputError(f"{self.name} changed while it was being read", "Run the command again.")
         return handle
 
     def read_at(self, offset: int, count: int) -> bytes:
@@ -94,16 +89,17 @@ class Spool:
 
     def __init__(self, pipe: BinaryIO, name: str = "-") -> None:
         self.name = name
+        import shutil
+        import tempfile
+
         self._lock = threading.Lock()
-        self._file = tempfile.TemporaryFile(prefix="longread-")
+        self._file = tempfile.TemporaryFile(prefix="longread-")  # noqa: SIM115 - closed by close()
         try:
             shutil.copyfileobj(pipe, self._file, CHUNK)
             self.size = self._file.tell()
         except OSError as error:
             self._file.close()
-            raise InputError(
-                f"the pipe cannot be kept: {error.strerror or error}"
-            ) from None
+            raise InputError(f"the pipe cannot be kept: {error.strerror or error}") from None
         except BaseException:
             self._file.close()
             raise
@@ -168,22 +164,17 @@ def _unreadable(name: str, error: OSError) -> InputError:
 
 def _near(path: Path) -> str:
     """A hint with names in the same folder that look like the missing one."""
+    import difflib
+
     folder = path.parent
     try:
-        names = [
-            entry.name
-            for entry, _ in zip(os.scandir(folder), range(5000), strict=False)
-        ]
+        names = [entry.name for entry, _ in zip(os.scandir(folder), range(5000), strict=False)]
     except OSError:
         return f"There is no folder {folder} either."
     lower = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(path.name.casefold(), lower, n=3, cutoff=0.6)
     if not near:  # the right name with another ending
-        near = [
-            name for name in lower if name.rpartition(".")[0] == path.name.casefold()
-        ][:3]
+        near = [name for name in lower if name.rpartition(".")[0] == path.name.casefold()][:3]
     if not near:
         return "Check the spelling of the path."
-    return (
-        "Did you mean " + " or ".join(str(folder / lower[name]) for name in near) + "?"
-    )
+    return "Did you mean " + " or ".join(str(folder / lower[name]) for name in near) + "?"

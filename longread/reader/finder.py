@@ -22,14 +22,11 @@ def _any_of(words: str) -> str:
     by_first: dict[str, set[str]] = {}
     for word in words.split("|"):
         by_first.setdefault(word[0].upper(), set()).add(word[1:])
-    return "|".join(
-        f"{first}(?i:{'|'.join(sorted(rests))})"
-        for first, rests in sorted(by_first.items())
-    )
+    return "|".join(f"{first}(?i:{'|'.join(sorted(rests))})" for first, rests in sorted(by_first.items()))
 
 
 _CJK_FIRST = "第卷楔緣引序自前言尾終终後后跋附プエあまはお０-９" + numerals.CJK_DIGITS
-_BEGINNINGS = re.compile(
+_BEGINNINGS = (
     r"\n[ \t\u3000\u00a0*_=~|>\-\[「『【]*(?:"
     rf"(?:{_any_of(headings.KEYWORDS + '|' + headings.NAMED)})\b"
     r"|§|[IVXLC]{1,9}(?![^\W_])|\d{1,3}(?![^\W_])"
@@ -38,10 +35,10 @@ _BEGINNINGS = re.compile(
     r"|(?P<caps>[\"'“«_]?[A-ZÀ-ÞА-ЯЁ][^a-zß-öø-ÿа-яё\n]{2,74}(?=\n[ \t]*\n|\n?\Z))"
     r")"
 )
-_MARKDOWN = re.compile(
-    rf"(?P<marked>\n {{0,3}}(?:#{{1,6}}[ \t\n]|```|~~~|={{3,}}[ \t]*(?=\n)|-{{3,}}[ \t]*(?=\n)))|{_BEGINNINGS.pattern}"
+_MARKDOWN = (
+    r"(?P<marked>\n {0,3}(?:#{1,6}[ \t\n]|```|~~~|={3,}[ \t]*(?=\n)|-{3,}[ \t]*(?=\n)))|" + _BEGINNINGS
 )
-_OPENING = re.compile(r"第[一1１][回章]")
+_OPENING = re.compile(r"\n[^\n]{1,60}?(?P<heading>第[一1１][回章])")
 
 
 class Finder:
@@ -52,7 +49,8 @@ class Finder:
 
     def __init__(self, markdown: bool = False) -> None:
         self.capped = False
-        self._pattern = _MARKDOWN if markdown else _BEGINNINGS
+        self._marked = markdown
+        self._pattern = re.compile(_MARKDOWN if markdown else _BEGINNINGS)  # not at import: it is long
         self._fence = ""
         self._found: list[Candidate] = []
         self._room = {True: MOST, False: MOST}
@@ -81,6 +79,12 @@ class Finder:
     def _look(self, until: int) -> None:
         text = self._held
         position = self._done
+        if self._at < 0 and not position and (first := _OPENING.match(text)):
+            line = text[first.start("heading") :].split("\n", 1)[0]
+            heading = headings.classify(line)
+            if heading:  # title and first chapter share the first line
+                self._accept(heading, line, text, first.start("heading"))
+                position = first.end()
         while position < until and (match := self._pattern.search(text, position)):
             if match.start() >= until:
                 break
@@ -92,7 +96,7 @@ class Finder:
         """Judge the line that begins at ``start``."""
         end = text.find("\n", start)
         line = text[start : end if end >= 0 else len(text)][:_AHEAD]
-        if self._pattern is _MARKDOWN:
+        if self._marked:
             marked = match["marked"]
             if marked:
                 self._markdown(marked.strip(), line, text, start)
@@ -101,47 +105,28 @@ class Finder:
                 return
         heading = headings.classify(line)
         if heading is None:
-            if (
-                match["caps"]
-                and headings.is_caps(line)
-                and self._blank_before(text, start)
-            ):
-                heading = Heading(
-                    "caps", headings.CHAPTER, None, line.strip(), "", len(line)
-                )
-            elif self._at + start == 0 and (first := _OPENING.search(line, 0, 60)):
-                start += first.start()  # title and first chapter share the first line
-                line = line[first.start() :]
-                heading = headings.classify(line)
+            if match["caps"] and headings.is_caps(line) and self._blank_before(text, start):
+                heading = Heading("caps", headings.CHAPTER, None, line.strip(), "", len(line))
             if heading is None:
                 return
-        after = text[start + heading.length : start + heading.length + _AHEAD].split(
-            "\n"
-        )[: _LINES_AHEAD + 1]
+        self._accept(heading, line, text, start)
+
+    def _accept(self, heading: Heading, line: str, text: str, start: int) -> None:
+        """Keep what ``line`` says, with a title on the lines after it."""
+        after = text[start + heading.length : start + heading.length + _AHEAD].split("\n")[: _LINES_AHEAD + 1]
         title, length = _title(line, heading, after)
         before = self._blank_before(text, start)
         alone = before and (length > heading.length or not "".join(after[:2]).strip())
-        self._keep(
-            heading,
-            title,
-            start,
-            length,
-            alone,
-            before,
-            0,
-            heading.length < len(line.rstrip()),
-        )
+        same_line = heading.length < len(line.rstrip())
+        lead = len(line) - len(line.lstrip())
+        self._keep(heading, title, start + lead, length - lead, alone, before, 0, same_line)
         self._heading_end = self._at + start + len(line)
 
     def _blank_before(self, text: str, start: int) -> bool:
         """Whether the line before is blank, or in capitals, or a heading itself."""
         above = text[max(start - 200, 0) : max(start - 1, 0)]
         line = above[above.rfind("\n") + 1 :]
-        return (
-            not line.strip()
-            or self._at + start - 1 == self._heading_end
-            or headings.is_caps(line)
-        )
+        return not line.strip() or self._at + start - 1 == self._heading_end or headings.is_caps(line)
 
     def _markdown(self, mark: str, line: str, text: str, start: int) -> None:
         """Take a marked heading, or enter or leave a block of code."""
@@ -160,16 +145,8 @@ class Finder:
         else:
             above = text[max(start - 300, 0) : start - 1]
             title = above[above.rfind("\n") + 1 :]
-            blank = (
-                not above[: max(len(above) - len(title), 0)]
-                .rstrip(" ")
-                .endswith("\n\n")
-            )
-            if (
-                title.strip()
-                and len(title) < 200
-                and not (blank and self._at + start - len(title) > 1)
-            ):
+            blank = not above[: max(len(above) - len(title), 0)].rstrip(" ").endswith("\n\n")
+            if title.strip() and len(title) < 200 and not (blank and self._at + start - len(title) > 1):
                 begin = start - 1 - len(title)
                 self._take(
                     title.strip(),
@@ -231,14 +208,10 @@ def _title(line: str, heading: Heading, after: list[str]) -> tuple[str, int]:
         return own.rstrip("."), length
     if heading.rest:
         following = after[1] if len(after) > 1 else ""
-        if (
-            heading.rest.isupper()
-            and following.isupper()
-            and not headings.classify(following)
-        ):
-            return f"{own} {headings.clean(following)}".rstrip("."), length + len(
-                after[0]
-            ) + 1 + len(following)
+        if heading.rest.isupper() and following.isupper() and not headings.classify(following):
+            return f"{own} {headings.clean(following)}".rstrip("."), length + len(after[0]) + 1 + len(
+                following
+            )
         if own.startswith("第"):
             own = f"{heading.label} {heading.rest}"
         return own.rstrip("."), length

@@ -37,9 +37,7 @@ _CREDITS = re.compile(
     r"|e-?text (?:was )?(?:prepared|produced|scanned) by)\b[^\n]*\n(?:[^\n]*\S[^\n]*\n){0,8}\s*",
     re.I,
 )
-_FIELD = re.compile(
-    r"^(Title|Author|Language):[ \t]*(\S[^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.I | re.M
-)
+_FIELD = re.compile(r"^(Title|Author|Language):[ \t]*(\S[^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.I | re.M)
 _OLD_TITLE = re.compile(
     r"Project Gutenberg(?:'s| E-?(?:text|book) of)? (?!E-?(?:text|book))(.{3,90}?),? by (.{3,60}?)[* ]*$",
     re.I | re.M,
@@ -80,11 +78,7 @@ def strip(pieces: Iterable[str], found: Boilerplate | None = None) -> Iterator[s
         held += piece or ""
         while held:
             if mode == "text":
-                footer = (
-                    _END.search(held)
-                    if seen and ("utenberg" in held or "UTENBERG" in held)
-                    else None
-                )
+                footer = _END.search(held) if seen and ("utenberg" in held or "UTENBERG" in held) else None
                 if footer:
                     kept = held[: footer.start()].rstrip()
                     if kept:
@@ -100,11 +94,7 @@ def strip(pieces: Iterable[str], found: Boilerplate | None = None) -> Iterator[s
                 break
             if len(held) < LIMIT and not last:
                 break
-            begin = (
-                _BEGIN.search(held, 0, LIMIT)
-                if "utenberg" in held[:LIMIT].lower()
-                else None
-            )
+            begin = _BEGIN.search(held, 0, LIMIT) if "utenberg" in held[:LIMIT].lower() else None
             if mode == "head":
                 held = _after_header(held, begin.end() if begin else 0, found)
                 seen = True

@@ -33,15 +33,14 @@ NAMED = (
     "пролог|эпилог|предисловие|введение|послесловие|заключение|вступление|"
     "prólogo|epílogo|prefazione|prologo|epilogo"
 )
-_NUMBER = r"[IVXLCivxlc]{1,9}|\d{1,3}|[^\W\d_]+(?:[- ][^\W\d_]+){0,2}?"
+_WORD = r"[^\W_]{1,24}"
+_JOINED = re.compile(r"['’\w]|-\w")  # the "number" goes on as a word of another kind
 
 _LEADING = re.compile(
-    rf"(?P<word>{KEYWORDS})\b\.?\s+(?:the\s+|no\.?\s*)?(?P<number>{_NUMBER})(?P<rest>(?!['’\w]|-\w).*)$",
-    re.I,
+    rf"(?P<word>{KEYWORDS})\b\.?\s+(?:the\s+|no\.?\s*)?(?P<number>{_WORD}(?:[- ]{_WORD}){{0,2}}).*$", re.I
 )
 _TRAILING = re.compile(
-    rf"(?:the\s+)?(?P<number>{_NUMBER})\.?\s+(?P<word>{KEYWORDS})\b(?P<rest>(?!['’]|-\w).*)$",
-    re.I,
+    rf"(?:the\s+)?(?P<number>{_WORD}(?:[- ]{_WORD}){{0,2}}?)\.?\s+(?P<word>{KEYWORDS})\b.*$", re.I
 )
 _NAMED_LINE = re.compile(rf"(?:{NAMED})\b(?P<rest>[.:]?(?:$|\s.*$|[:—–-].*$))", re.I)
 _NUMERAL = re.compile(
@@ -50,12 +49,8 @@ _NUMERAL = re.compile(
 _CJK = re.compile(
     rf"第\s*(?P<number>[{numerals.CJK_DIGITS}0-9０-９]{{1,7}})\s*(?P<word>[回章節节卷部集話话編编篇幕])(?P<rest>.*)$"
 )
-_CJK_VOLUME = re.compile(
-    rf"卷之?(?P<number>[{numerals.CJK_DIGITS}]{{1,4}})(?P<rest>.*)$"
-)
-_CJK_NUMERAL = re.compile(
-    rf"(?:其)?(?P<number>[{numerals.CJK_DIGITS}]{{1,4}}|[０-９]{{1,3}})$"
-)
+_CJK_VOLUME = re.compile(rf"卷之?(?P<number>[{numerals.CJK_DIGITS}]{{1,4}})(?P<rest>.*)$")
+_CJK_NUMERAL = re.compile(rf"(?:其)?(?P<number>[{numerals.CJK_DIGITS}]{{1,4}}|[０-９]{{1,3}})$")
 _CJK_NAMED = re.compile(
     r"(?:楔子|緣起首回|引子|序章?|序言|自序|前言|引言|尾聲|尾声|終章|终章|後記|后记|跋|附錄|附录|プロローグ|エピローグ"
     r"|あとがき|まえがき|はじめに|おわりに)(?P<rest>$|[　 :：].*$)"
@@ -118,7 +113,8 @@ class Heading:
 
 def clean(text: str) -> str:
     """``text`` on one line, without decoration and control characters."""
-    text = "".join(character if character.isprintable() else " " for character in text)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
     return _SPACES.sub(" ", _DECORATION.sub("", text)).strip()
 
 
@@ -147,16 +143,15 @@ def classify(line: str) -> Heading | None:
         return None
     for pattern in (_LEADING, _TRAILING):
         match = pattern.match(text)
-        if match:
-            number = (
-                999
-                if match["number"].lower() == "last"
-                else numerals.parse(match["number"])
-            )
-            if number is not None and _is_title(match["rest"]):
-                word = match["word"].lower()
-                label = text[: match.start("rest")]
-                return _heading(word, _LEVEL[word], number, label, match["rest"], line)
+        if not match:
+            continue
+        number, length = _longest_number(match["number"])
+        end = match.start("number") + length if pattern is _LEADING else match.end("word")
+        if pattern is _TRAILING and length < len(match["number"]):
+            continue
+        if number is not None and not _JOINED.match(text, end) and _is_title(text[end:]):
+            word = match["word"].lower()
+            return _heading(word, _LEVEL[word], number, text[:end], text[end:], line)
     match = _NAMED_LINE.match(text)
     if match and len(text) <= 80 and (not match["rest"].strip(" .:") or text.isupper()):
         return _heading("named", CHAPTER, None, text, "", line)
@@ -166,26 +161,15 @@ def classify(line: str) -> Heading | None:
         rest = match["rest"].strip(" \t—–-")
         if number and not rest:
             return _heading("numeral", SECTION, number, text, "", line)
-        if (
-            number
-            and match["dot"]
-            and _is_title(match["rest"])
-            and not rest.endswith((",", ";"))
-        ):
-            return _heading(
-                "numbered", SECTION, number, match["number"] + match["dot"], rest, line
-            )
+        if number and match["dot"] and _is_title(match["rest"]) and not rest.endswith((",", ";")):
+            return _heading("numbered", SECTION, number, match["number"] + match["dot"], rest, line)
     return None
 
 
 def is_caps(line: str) -> bool:
     """Whether ``line`` is set in capitals like a heading: short, mostly letters, no sentence."""
     text = line.strip()
-    if (
-        not text.isupper()
-        or len(text) > 75
-        or text.endswith((",", ";", "!", "?", '"', "”"))
-    ):
+    if not text.isupper() or len(text) > 75 or text.endswith((",", ";", "!", "?", '"', "”")):
         return False
     letters = sum(map(str.isalpha, text))
     return letters > 2 and letters > 0.6 * len(text.replace(" ", ""))
@@ -197,33 +181,28 @@ def looks_like_title(text: str) -> bool:
     if not line or len(line) > 500:
         return False
     letters = [character for character in line if character.isalpha()]
-    if letters and sum(character.isupper() for character in letters) > 0.8 * len(
-        letters
-    ):
+    if letters and sum(character.isupper() for character in letters) > 0.8 * len(letters):
         return True
-    if (
-        len(line) > 70
-        or "\n" in line
-        or line.endswith(_SENTENCE_END[1:])
-        or line[0] in "\"'“‘«-—"
-    ):
+    if len(line) > 70 or "\n" in line or line.endswith(_SENTENCE_END[1:]) or line[0] in "\"'“‘«-—":
         return False
     words = [word for word in re.findall(r"[^\W\d_]+", line) if len(word) > 3]
     if line.endswith("."):
-        return (
-            len(words) > 0
-            and all(word[0].isupper() for word in words)
-            and len(line) <= 50
-        )
+        return len(words) > 0 and all(word[0].isupper() for word in words) and len(line) <= 50
     return bool(words) and 2 * sum(word[0].isupper() for word in words) > len(words)
 
 
-def _heading(
-    kind: str, level: int, number: int | None, label: str, rest: str, line: str
-) -> Heading:
-    return Heading(
-        kind, level, number, label.strip(), rest.strip(" \t.:—–-*_"), len(line)
-    )
+def _longest_number(text: str) -> tuple[int | None, int]:
+    """The number that ``text`` begins with, in as many words as make one, and the characters it takes."""
+    ends = [match.start() for match in re.finditer(r"[- ]", text)] + [len(text)]
+    for end in reversed(ends):
+        number = 999 if text[:end].lower() == "last" else numerals.parse(text[:end])
+        if number is not None:
+            return number, end
+    return None, 0
+
+
+def _heading(kind: str, level: int, number: int | None, label: str, rest: str, line: str) -> Heading:
+    return Heading(kind, level, number, label.strip(), rest.strip(" \t.:—–-*_"), len(line))
 
 
 def _is_title(rest: str) -> bool:
@@ -245,9 +224,7 @@ def _classify_cjk(text: str, lead: int) -> Heading | None:
     if match:
         rest, length = _cjk_title(match["rest"])
         number = numerals.cjk(match["number"])
-        if number is None or rest.startswith(
-            ("終", "终", "完", "書", "书", "中", "裏", "里", "的", "是")
-        ):
+        if number is None or rest.startswith(("終", "终", "完", "書", "书", "中", "裏", "里", "的", "是")):
             return None
         word = match["word"]
         end = lead + match.start("rest") + length
@@ -293,11 +270,7 @@ def _cjk_title(rest: str) -> tuple[str, int]:
     Where heading and prose share a line the prose begins with a storyteller's opening, or
     else after the couplet that has no punctuation in it.
     """
-    if (
-        len(rest) <= 40
-        and not _CJK_STOP.search(rest.strip(" 　")[:-1])
-        and not _OPENERS.search(rest, 4)
-    ):
+    if len(rest) <= 40 and not _CJK_STOP.search(rest.strip(" 　")[:-1]) and not _OPENERS.search(rest, 4):
         return rest.strip(" 　。"), len(rest)
     opener = _OPENERS.search(rest, 6, 40)
     stop = _CJK_STOP.search(rest)

@@ -11,8 +11,8 @@ import re
 from collections import Counter
 
 _LATIN = {
-    "en": "the of and to that was he his with for as had it is her she at not but be on you have which him from",
-    "fr": "le la les et des une que qui dans pas il elle vous nous est était pour sur avec au du ce ne se plus",
+    "en": "the of and to that was he his with for as had it is her she at not but be on you have which him",
+    "fr": "le la les et des une que qui dans pas il elle vous nous est était pour sur avec au du ce ne se",
     "de": "der die und den das nicht ein eine ist sich mit er sie ich zu dem von auf war auch als des im wie",
     "es": "el los las y que una en por con no su para es como más pero del al lo era había se le muy yo",
     "it": "il di che la e non un una per con si era gli della è del le nel ma come più sono i lo mi",
@@ -24,11 +24,7 @@ _CYRILLIC = {
     "ru": "и в не на он что с как его но она к по это я все из был за у же так ее от бы сказал было",
     "uk": "і в не на він що з як його але вона до за це я та й був у же так її від би було та є",
 }
-_WORDS = {
-    code: frozenset(words.split())
-    for table in (_LATIN, _CYRILLIC)
-    for code, words in table.items()
-}
+_WORDS = {code: frozenset(words.split()) for table in (_LATIN, _CYRILLIC) for code, words in table.items()}
 
 KNOWN = frozenset(_WORDS) | {
     "ja",
@@ -94,13 +90,7 @@ class Tally:
         if counts["ko"] > 0.3 * letters:
             return "ko"
         if counts["han"] > 0.3 * letters:
-            return (
-                "zh-Hant"
-                if counts["hant"] > counts["hans"]
-                else "zh-Hans"
-                if counts["hans"]
-                else "zh"
-            )
+            return "zh-Hant" if counts["hant"] > counts["hans"] else "zh-Hans" if counts["hans"] else "zh"
         for script, _ in _SCRIPTS[1:]:
             if counts[script] > 0.5 * letters:
                 return script
@@ -114,15 +104,8 @@ class Tally:
     def _by_words(self, table: dict[str, str]) -> str:
         ranked = sorted(table, key=lambda code: self._counts[code], reverse=True)
         best, second = ranked[0], ranked[1]
-        clear = (
-            self._counts[best] >= 1.15 * self._counts[second]
-            and self._counts[best] >= 3
-        )
-        return (
-            best
-            if clear and self._counts[best] > 0.1 * self._counts["words"]
-            else "und"
-        )
+        clear = self._counts[best] >= 1.15 * self._counts[second] and self._counts[best] >= 3
+        return best if clear and self._counts[best] > 0.1 * self._counts["words"] else "und"
 
 
 def detect(sample: str) -> str:

@@ -22,9 +22,7 @@ class Kind:
 _PANDOC = "Convert it to text first, for example: pandoc -t plain -o book.txt {}"
 EPUB = Kind("EPUB", _PANDOC)
 DOCX = Kind("DOCX", _PANDOC)
-PDF = Kind(
-    "PDF", "Convert it to text first, for example: pdftotext -layout {} book.txt"
-)
+PDF = Kind("PDF", "Convert it to text first, for example: pdftotext -layout {} book.txt")
 UNKNOWN = Kind("binary data")
 GZIP = Kind("gzip", "Unpack it first: gzip -dc {} | longread … -")
 
@@ -79,13 +77,9 @@ def known(head: bytes) -> Kind | None:
     if head[:2] == b"MZ" and b"\x00" in head[:64]:
         return Kind("a program")
     if head[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
-        return Kind(
-            "Kindle (MOBI)", "Convert it first, for example: ebook-convert {} book.txt"
-        )
+        return Kind("Kindle (MOBI)", "Convert it first, for example: ebook-convert {} book.txt")
     for start, kind in _STARTS:
-        if head.startswith(start) and (
-            len(start) > 3 or _controls(head) > 0.02 or kind is GZIP
-        ):
+        if head.startswith(start) and (len(start) > 3 or _controls(head) > 0.02 or kind is GZIP):
             return kind
     return None
 
@@ -93,12 +87,8 @@ def known(head: bytes) -> Kind | None:
 def refusal(kind: Kind, name: str) -> InputError | UnsupportedError:
     """The error for a file of ``kind``: exit 4 where it holds a text, 1 where it holds none."""
     if kind.convert:
-        return UnsupportedError(
-            f"longread does not read {kind.name} yet: {name}", kind.convert.format(name)
-        )
-    return InputError(
-        f"{name} is {kind.name}, not a text", "Name a text file (txt or md)."
-    )
+        return UnsupportedError(f"longread does not read {kind.name} yet: {name}", kind.convert.format(name))
+    return InputError(f"{name} is {kind.name}, not a text", "Name a text file (txt or md).")
 
 
 def looks_binary(sample: bytes) -> bool:

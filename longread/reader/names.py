@@ -14,48 +14,54 @@ from collections import Counter
 from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # Between two words: these start something new, after which a capital means nothing.
 _FRESH = re.compile('[.!?…:"“”«»„‘\\[(—–\n]|--')
 # "M. Poirot" is a title everywhere but after another initial.
-TITLES = frozenset(
-    """mr mrs ms miss messrs dr doctor prof professor st saint sir lady lord madame madam mme mlle mademoiselle
-    monsieur m mm master mistress capt captain col colonel gen general lt lieut lieutenant major maj sergeant
-    corporal admiral king queen prince princess duke duchess count countess baron baroness earl marquis marquise
-    viscount emperor empress bishop archbishop archdeacon dean abbé abbe father brother sister mother uncle aunt
-    cousin rev reverend hon president senator governor judge inspector squire don donna signor signora señor
-    señora herr frau fräulein hr frl graf gräfin fürst könig kaiser kapitän doktor комте граф графиня князь княгиня
-    княжна господин госпожа барон генерал капитан comte comtesse duc duchesse roi reine capitaine docteur
-    colonel père mère frère sœur oncle tante""".split()
+TITLES = _set(
+    """mr mrs ms miss messrs dr doctor prof professor st saint sir lady lord madame madam mme mlle
+    mademoiselle monsieur m mm master mistress capt captain col colonel gen general lt lieut
+    lieutenant major maj sergeant corporal admiral king queen prince princess duke duchess count
+    countess baron baroness earl marquis marquise viscount emperor empress bishop archbishop
+    archdeacon dean abbé abbe father brother sister mother uncle aunt cousin rev reverend hon
+    president senator governor judge inspector squire don donna signor signora señor señora herr
+    frau fräulein hr frl graf gräfin fürst könig kaiser kapitän doktor комте граф графиня князь
+    княгиня княжна господин госпожа барон генерал капитан comte comtesse duc duchesse roi reine
+    capitaine docteur colonel père mère frère sœur oncle tante"""
 )
-_PARTICLES = frozenset(
-    "de du des la le of von van der den zu zum di da della del y bin ibn al el af".split()
+_PARTICLES = _set("de du des la le of von van der den zu zum di da della del y bin ibn al el af")
+_NEVER = _set(
+    """i i'm i'll i'd i've o oh ah eh ha well yes no god heaven heavens lord christian chapter book volume
+    part section act scene canto letter appendix preface contents note notes illustration footnote
+    page january february march april may june july august september october november december
+    monday tuesday wednesday thursday friday saturday sunday christmas easter english englishman
+    englishmen french frenchman german germans italian spanish russian russians american americans
+    british dutch irish scotch scottish greek greeks latin roman romans jew jews turk turks turkish
+    chinese indian indians european papa mamma mama mother father madam ma'am sire gentlemen ladies
+    majesty highness excellency honour lordship ladyship january mai janvier février mars avril juin
+    juillet août septembre octobre novembre décembre lundi mardi mercredi jeudi vendredi samedi
+    dimanche dieu chapitre januar februar märz juni juli oktober dezember montag dienstag mittwoch
+    donnerstag freitag samstag sonntag gott kapitel capitel herr herren gutenberg project sie ihr
+    ihnen ihre ihrer ihrem ihren es er бог господь боже глава вы ваш ты я monsieur madame messieurs
+    mesdames"""
 )
-_NEVER = frozenset(
-    """i i'm i'll i'd i've o oh ah eh ha well yes no god heaven heavens lord christian chapter book volume part section
-    act scene canto letter appendix preface contents note notes illustration footnote page january february march
-    april may june july august september october november december monday tuesday wednesday thursday friday
-    saturday sunday christmas easter english englishman englishmen french frenchman german germans italian
-    spanish russian russians american americans british dutch irish scotch scottish greek greeks latin roman romans
-    jew jews turk turks turkish chinese indian indians european papa mamma mama mother father madam ma'am sire
-    gentlemen ladies majesty highness excellency honour lordship ladyship january mai janvier février mars avril juin
-    juillet août septembre octobre novembre décembre lundi mardi mercredi jeudi vendredi samedi dimanche dieu chapitre
-    januar februar märz juni juli oktober dezember montag dienstag mittwoch donnerstag freitag samstag sonntag gott
-    kapitel capitel herr herren gutenberg project sie ihr ihnen ihre ihrer ihrem ihren es er бог господь боже глава
-    вы ваш ты я monsieur madame messieurs mesdames""".split()
-)
-_ARTICLES_DE = frozenset(
-    """der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner mein meine meinen
-    meinem meiner meines sein seine seinen seinem seiner seines ihr ihre ihren ihrem ihrer ihres unser unsere unseren
-    unserem unserer dieser diese dieses diesen diesem jeder jede jedes jeden jedem jener jene jenes welcher welche
-    alle allen aller alles viele vielen viel mehr einige einigen zwei drei vier im am vom zum zur beim ins ans aufs
-    ohne mit von zu nach aus in an auf bei für durch über unter vor um gegen wenig solche solcher solchen""".split()
+_ARTICLES_DE = _set(
+    """der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner mein meine
+    meinen meinem meiner meines sein seine seinen seinem seiner seines ihr ihre ihren ihrem ihrer
+    ihres unser unsere unseren unserem unserer dieser diese dieses diesen diesem jeder jede jedes
+    jeden jedem jener jene jenes welcher welche alle allen aller alles viele vielen viel mehr einige
+    einigen zwei drei vier im am vom zum zur beim ins ans aufs ohne mit von zu nach aus in an auf
+    bei für durch über unter vor um gegen wenig solche solcher solchen"""
 )
 _ELIDED = re.compile(r"(?:[ldjnmtsc]|qu|jusqu|lorsqu|puisqu)['’]", re.IGNORECASE)
 # Case endings, and the vowel that comes and goes in a stem (Павел, Павла).
 _FLEETING_RU = re.compile(r"[ео](?=[лнркц]$)")
-_ENDING_RU = re.compile(
-    r"(?:ого|ому|ыми|ами|ями|ой|ою|ом|ем|ей|ею|ым|ых|ах|ях|ам|ям|[аеиоуыюяйь])$"
-)
+_ENDING_RU = re.compile(r"(?:ого|ому|ыми|ами|ями|ой|ою|ом|ем|ей|ею|ым|ых|ах|ях|ам|ям|[аеиоуыюяйь])$")
 
 
 @dataclass
@@ -117,15 +123,9 @@ class NameCounter:
         """The ``n`` names met most often: (name, times, index of the chapter it first appears in)."""
         found = _fold(self._believed(), self.language)
         ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-        return [
-            (_spell(words), times, chapter)
-            for words, (times, chapter) in ranked
-            if times >= 2
-        ][:n]
+        return [(_spell(words), times, chapter) for words, (times, chapter) in ranked if times >= 2][:n]
 
-    def _runs(
-        self, sentence: str
-    ) -> tuple[list[tuple[tuple[str, ...], bool]], list[str]]:
+    def _runs(self, sentence: str) -> tuple[list[tuple[tuple[str, ...], bool]], list[str]]:
         """The capitalised runs of a sentence, each with whether it opens one, and its lower-case words."""
         runs: list[tuple[tuple[str, ...], bool]] = []
         lower: list[str] = []
@@ -159,9 +159,7 @@ class NameCounter:
                 if bare != word and word.startswith(bare):  # "Eleanor's Bertie" are two
                     self._close(run, opening, runs)
                     run = []
-            elif (
-                joined and not gap.strip() and bare in _PARTICLES and len(particles) < 2
-            ):
+            elif joined and not gap.strip() and bare in _PARTICLES and len(particles) < 2:
                 particles.append(bare)
             else:
                 self._close(run, opening, runs)
@@ -179,9 +177,7 @@ class NameCounter:
         return word
 
     @staticmethod
-    def _close(
-        run: list[str], opening: bool, runs: list[tuple[tuple[str, ...], bool]]
-    ) -> None:
+    def _close(run: list[str], opening: bool, runs: list[tuple[tuple[str, ...], bool]]) -> None:
         if run:
             runs.append((tuple(run[:6]), opening))
 
@@ -204,11 +200,7 @@ class NameCounter:
         first = words[0]
         if first.lower() in TITLES and len(words) > 1:
             return words
-        return (
-            words[1:]
-            if self._capital[first] <= max(1, self._lower[first.lower()])
-            else words
-        )
+        return words[1:] if self._capital[first] <= max(1, self._lower[first.lower()]) else words
 
     @staticmethod
     def _without_ends(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -221,20 +213,12 @@ class NameCounter:
     def _is_name(self, words: tuple[str, ...]) -> bool:
         if all(word.lower() in TITLES or len(word) == 1 for word in words):
             return False
-        own = [
-            word
-            for word in words
-            if word.lower() not in TITLES and word not in _PARTICLES
-        ]
+        own = [word for word in words if word.lower() not in TITLES and word not in _PARTICLES]
         if len(own) < len(words) and words[0].lower() in TITLES:
             return True
         if self.language == "de":
             # A noun follows an article or a preposition about every second time, a name seldom.
-            own = [
-                w
-                for w in own
-                if self._capital[w] >= 3 and self._article[w] <= 0.15 * self._capital[w]
-            ]
+            own = [w for w in own if self._capital[w] >= 3 and self._article[w] <= 0.15 * self._capital[w]]
         return any(self._capital[word] > 2 * self._lower[word.lower()] for word in own)
 
 
@@ -289,12 +273,9 @@ def _uninflected(found: _Found) -> _Found:
     """Russian case forms under the form met most often."""
     best: dict[tuple[str, ...], tuple[str, ...]] = {}
     merged: _Found = {}
-    for words, (times, chapter) in sorted(
-        found.items(), key=lambda item: (-item[1][0], item[0])
-    ):
+    for words, (times, chapter) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
         stem = tuple(
-            _FLEETING_RU.sub("", _ENDING_RU.sub("", word)) if len(word) > 3 else word
-            for word in words
+            _FLEETING_RU.sub("", _ENDING_RU.sub("", word)) if len(word) > 3 else word for word in words
         )
         form = best.setdefault(stem, words)
         had, first = merged.get(form, (0, chapter))
@@ -302,16 +283,12 @@ def _uninflected(found: _Found) -> _Found:
     return merged
 
 
-_DOTTED = frozenset(
-    "mr mrs ms dr st capt col gen lt prof rev hon m mm lieut messrs sgt hr frl".split()
-)
+_DOTTED = _set("mr mrs ms dr st capt col gen lt prof rev hon m mm lieut messrs sgt hr frl")
 
 
 def _spell(words: tuple[str, ...]) -> str:
     """A name as it is printed: a full stop after what is shortened."""
     return " ".join(
-        word + "."
-        if word.lower() in _DOTTED or (len(word) == 1 and word.isupper())
-        else word
+        word + "." if word.lower() in _DOTTED or (len(word) == 1 and word.isupper()) else word
         for word in words
     )

@@ -13,6 +13,7 @@ _ROMAN = re.compile(r"(?=[IVXLC])(C{0,3})(XC|XL|L?X{0,4})(IX|IV|V?I{0,4})\.?$", 
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _CJK = {c: i for i, c in enumerate("〇一二三四五六七八九")} | {
     "零": 0,
+    "○": 0,
     "两": 2,
     "兩": 2,
     "壹": 1,
@@ -47,9 +48,7 @@ def cjk(text: str) -> int | None:
             digit = _CJK[character]
         else:
             unit = _CJK_TENS[character]
-            total += (
-                unit if unit in (20, 30, 40) else (1 if digit is None else digit) * unit
-            )
+            total += unit if unit in (20, 30, 40) else (1 if digit is None else digit) * unit
             digit = None
     return total + (digit or 0)
 
@@ -95,11 +94,7 @@ def _english() -> dict[str, int]:
             strict=True,
         )
     )
-    table = {
-        word: value
-        for words in (cardinals, ordinals)
-        for value, word in enumerate(words, 1)
-    }
+    table = {word: value for words in (cardinals, ordinals) for value, word in enumerate(words, 1)}
     for ten, word in tens.items():
         table |= {word: ten, word[:-1] + "ieth": ten}
         table |= {
@@ -121,9 +116,7 @@ def _french() -> dict[str, int]:
         50: "cinquante",
     }.items():
         table |= {word: ten, f"{word} et un": ten + 1}
-        table |= {
-            f"{word} {unit}": ten + value for value, unit in enumerate(words[:9], 1)
-        }
+        table |= {f"{word} {unit}": ten + value for value, unit in enumerate(words[:9], 1)}
     ordinals = {}
     for word, value in table.items():
         stem = {"cinq": "cinqu", "neuf": "neuv"}.get(word, word.removesuffix("e"))
@@ -149,7 +142,7 @@ def _german() -> dict[str, int]:
         16: "sechzehn",
         17: "siebzehn",
     }
-    cardinals = {value: word for value, word in enumerate(units, 1)} | low
+    cardinals = dict(enumerate(units, 1)) | low
     for value in (13, 14, 15, 18, 19):
         cardinals[value] = units[value - 11] + "zehn"
     tens = "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig".split()
@@ -181,17 +174,9 @@ def _russian() -> dict[str, int]:
     stems += [word.removesuffix("ь") for word in cardinals[9:]]
     tens = {20: "двадцать", 30: "тридцать", 40: "сорок", 50: "пятьдесят"}
     endings = "ая ый ой ое".split()
-    ordinals = {
-        stem + ending: value
-        for value, stem in enumerate(stems, 1)
-        for ending in endings
-    }
+    ordinals = {stem + ending: value for value, stem in enumerate(stems, 1) for ending in endings}
     ordinals |= {"третья": 3, "третий": 3, "третье": 3}
-    table = (
-        {word: value for value, word in enumerate(cardinals, 1)}
-        | {"одна": 1, "две": 2}
-        | ordinals
-    )
+    table = {word: value for value, word in enumerate(cardinals, 1)} | {"одна": 1, "две": 2} | ordinals
     for ten, word in tens.items():
         table[word] = ten
         stem = {40: "сороков", 50: "пятидесят"}.get(ten, word.removesuffix("ь"))

@@ -49,9 +49,7 @@ def open_document(path: str | Path, *, encoding: str | None = None) -> Document:
         There is no such encoding.
     """
     chosen = charset.named(encoding) if encoding else None
-    data = (
-        samples.open_sample(str(path)) if samples.is_sample(path) else open_bytes(path)
-    )
+    data = samples.open_sample(str(path)) if samples.is_sample(path) else open_bytes(path)
     try:
         return _describe(data, chosen)
     except BaseException:
@@ -65,9 +63,7 @@ def _describe(data: Bytes, chosen: charset.Charset | None) -> Document:
     text = formats.choose(data).open(data, chosen)
     found = scan(text.pieces(), text.markdown)
     if found.blank:
-        raise InputError(
-            f"{data.name} holds nothing but white space", "Name a file with text in it."
-        )
+        raise InputError(f"{data.name} holds nothing but white space", "Name a file with text in it.")
     title, author = titles.find(found.opening, data.name, text.markdown)
     stated = text.fields.get("language", "").split(",")[0].strip().casefold()
     code = found.language
@@ -96,7 +92,5 @@ def _describe(data: Bytes, chosen: charset.Charset | None) -> Document:
 
 def _empty(name: str) -> InputError:
     if name == "-":
-        return InputError(
-            "nothing came through the pipe", "Check the command before it."
-        )
+        return InputError("nothing came through the pipe", "Check the command before it.")
     return InputError(f"{name} is empty", "Name a file with text in it.")

@@ -11,12 +11,8 @@ from longread.errors import UsageError
 from longread.reader.document import Document
 
 _CHAPTERS = re.compile(r"(?P<first>\d+)?\s*(?P<dash>[-–])?\s*(?P<last>\d+)?$")
-_SHARE = re.compile(
-    r"(?:(?P<first>\d+(?:\.\d+)?)\s*%)?\s*(?P<dash>[-–])\s*(?:(?P<last>\d+(?:\.\d+)?)\s*%)?$"
-)
-_NEAR = (
-    2000  # characters after a share's place in which a paragraph's end is looked for
-)
+_SHARE = re.compile(r"(?:(?P<first>\d+(?:\.\d+)?)\s*%)?\s*(?P<dash>[-–])\s*(?:(?P<last>\d+(?:\.\d+)?)\s*%)?$")
+_NEAR = 2000  # characters after a share's place in which a paragraph's end is looked for
 
 
 def part(document: Document, wish: str) -> tuple[int, int]:
@@ -43,22 +39,16 @@ def part(document: Document, wish: str) -> tuple[int, int]:
             _what_exists(document),
         )
     if not 1 <= first <= len(document.chapters) or last > len(document.chapters):
-        raise UsageError(
-            f"--part {wish}: there is no such chapter", _what_exists(document)
-        )
+        raise UsageError(f"--part {wish}: there is no such chapter", _what_exists(document))
     if last < first:
         raise UsageError(f"--part {wish} ends before it begins", _what_exists(document))
     return document.chapters[first - 1].start, document.chapters[last - 1].end
 
 
-def _share(
-    document: Document, wish: str, first: str | None, last: str | None
-) -> tuple[int, int]:
+def _share(document: Document, wish: str, first: str | None, last: str | None) -> tuple[int, int]:
     low, high = float(first or 0), float(last or 100)
     if not 0 <= low < high <= 100:
-        raise UsageError(
-            f"--part {wish}: shares go up, from 0% to 100%", _what_exists(document)
-        )
+        raise UsageError(f"--part {wish}: shares go up, from 0% to 100%", _what_exists(document))
     start, end = _place(document, low), _place(document, high)
     if start >= end:
         raise UsageError(

@@ -17,9 +17,7 @@ _WRAPPED = re.compile(r"\n(?=[^\S\n]*\n)")
 _SENTENCE = re.compile(r"[.!?…][\"'”’»)]*\s|[。！？][」』”’）]*|\n")
 
 
-def passages(
-    document: Document, start: int = 0, end: int | None = None
-) -> Iterator[Passage]:
+def passages(document: Document, start: int = 0, end: int | None = None) -> Iterator[Passage]:
     """The passages of ``document`` from character ``start`` to ``end``, in order.
 
     Each is a paragraph or a heading without the white space around it; ``text[p.start:p.end]
@@ -28,9 +26,7 @@ def passages(
     """
     end = document.characters if end is None else min(end, document.characters)
     marks = _Marks(document, start)
-    for at, text in _cut(
-        document.text(start, end), max(start, 0), document.layout == "lines", marks
-    ):
+    for at, text in _cut(document.text(start, end), max(start, 0), document.layout == "lines", marks):
         yield marks.passage(at, text)
 
 
@@ -40,34 +36,23 @@ class _Marks:
     def __init__(self, document: Document, start: int) -> None:
         self._chapters = document.chapters
         self._characters = max(document.characters, 1)
-        self._next = 0
-        while (
-            self._next < len(self._chapters)
-            and self._chapters[self._next].start <= start
-        ):
-            self._next += 1
-        self._upcoming = self._next
+        self._next = document.chapter_at(start) or 0
+        self._ahead = self._next
 
     def next_cut(self, at: int) -> int | None:
-        """The first character after ``at`` at which a heading begins or ends."""
-        while self._upcoming and self._upcoming > len(self._chapters):
-            self._upcoming -= 1
-        index = max(self._upcoming - 1, 0)
-        while index < len(self._chapters):
-            chapter = self._chapters[index]
-            self._upcoming = index + 1
+        """The first character after ``at`` at which a heading begins or ends; ``at`` only goes up."""
+        while self._ahead < len(self._chapters):
+            chapter = self._chapters[self._ahead]
             if chapter.start > at:
                 return chapter.start
             if chapter.body > at:
                 return chapter.body
-            index += 1
+            self._ahead += 1
         return None
 
     def passage(self, at: int, text: str) -> Passage:
         """The passage of ``text`` at ``at``; called with places that only go up."""
-        while (
-            self._next < len(self._chapters) and self._chapters[self._next].start <= at
-        ):
+        while self._next < len(self._chapters) and self._chapters[self._next].start <= at:
             self._next += 1
         index = self._next - 1
         heading = index >= 0 and at < self._chapters[index].body
@@ -93,9 +78,7 @@ def _reads_like_heading(text: str) -> bool:
     return headings.is_caps(text)
 
 
-def _cut(
-    pieces: Iterator[str], at: int, by_line: bool, marks: _Marks
-) -> Iterator[tuple[int, str]]:
+def _cut(pieces: Iterator[str], at: int, by_line: bool, marks: _Marks) -> Iterator[tuple[int, str]]:
     """Paragraphs without the white space around them, each with its place."""
     held = ""
     mark = marks.next_cut(at - 1)

@@ -5,7 +5,6 @@ Knows which file of the package each name stands for. Knows nothing of what is i
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 
 from longread.errors import InputError
@@ -22,6 +21,8 @@ def is_sample(path: str | Path) -> bool:
 
 def open_sample(name: str) -> Bytes:
     """The bytes of the bundled book ``sample:CODE``. Raises ``InputError``."""
+    import importlib.resources
+
     file = BOOKS.get(name.removeprefix(PREFIX).casefold())
     if file is None:
         have = ", ".join(PREFIX + code for code in BOOKS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from longread.reader import language, outline
 from longread.reader.counts import Words
@@ -56,11 +57,7 @@ def scan(pieces: Iterable[str], markdown: bool = False) -> Scan:
         words.add(piece)
         finder.add(piece)
         if len(opening) < _OPENING:
-            opening.extend(
-                line[:300]
-                for line in piece[:50_000].split("\n")
-                if line and not line.isspace()
-            )
+            opening.extend(line[:300] for line in piece[:50_000].split("\n") if line and not line.isspace())
         if index < 64:
             sample = piece[:4000] if index < 8 else piece[:1000]
             tally.add(sample)
@@ -89,15 +86,11 @@ class _Layout:
 
     def add(self, sample: str) -> None:
         lines = sample.split("\n")
-        for line, following in zip(lines[1:-2], lines[2:-1], strict=False):
+        for line, following in pairwise(lines[1:-1]):
             if len(line) > 20 and following and not following.isspace():
                 self._pairs += 1
                 self._final += line.rstrip()[-1:] in _FINAL
 
     def name(self) -> str:
         """ "lines" where lines that follow one another mostly end as sentences do, else "wrapped"."""
-        return (
-            "lines"
-            if self._pairs >= 3 and self._final > 0.5 * self._pairs
-            else "wrapped"
-        )
+        return "lines" if self._pairs >= 3 and self._final > 0.5 * self._pairs else "wrapped"

@@ -10,53 +10,30 @@ from __future__ import annotations
 
 import re
 
-# Words (without their full stop) after which a capital does not mean a new sentence.
-_TITLES = {
-    "en": "mr mrs ms messrs dr prof st ste rev revd hon capt cpt col gen maj lt lieut sergt sgt corp adm gov sen rep "
-    "pres supt insp sr jr mt ft mme mlle mons sig vs viz cf ie eg vol vols chap ch fig figs sec art pp pl ed eds "
-    "trans approx dept univ bart ven eccl gal rom cor matt deut exod lev ps",
-    "fr": "m mm mme mmes mlle mlles dr me mgr st ste cap col gal lt pr prof vol chap fig art cf éd sq ex tom pp",
-    "de": "hr hrn fr frl dr prof st ste bzw ca bd bde nr str usw ggf vgl geb gest sog evtl abb kap hrsg ing dipl hl "
-    "lic med phil jur red anm dgl resp excl inkl ew kgl königl kaiserl",
-    "ru": "г гг гр г-н г-жа т тт им ул пр см ср св кн гл стр рис руб коп проф акад ген кап д напр др тыс млн пп",
-    "es": "sr sra srta sres dr dra don d prof gral cap cía ud uds vd vds pág núm vol fig ed st sto sta mons",
-    "it": "sig sigg sigra dott dottssa prof ing avv on vol fig cap pag pagg ed mons st sta",
+# Words that, with a full stop, are followed by a name: a capital after them begins nothing. What is a word
+# of its own as well (French "col", English "art") is not among them.
+_SHORT = {
+    "en": """mr mrs ms messrs dr prof st ste rev revd hon capt cpt col gen maj lt lieut sergt sgt corp adm gov
+        sen rep pres supt insp sr jr mt ft mme mlle mons vs viz cf ie eg pl eds approx dept univ bart ven eccl
+        matt deut exod""",
+    "fr": "m mm mme mmes mlle mlles dr mgr st ste gal lt prof cf éd sq",
+    "de": """hr hrn fr frl dr prof st ste bzw ca bd bde nr str usw ggf vgl geb gest sog evtl abb kap hrsg dipl hl
+        lic phil jur anm dgl excl inkl kgl königl kaiserl""",
+    "ru": "г гг гр г-н г-жа т тт ул пр см ср св кн гл стр рис руб коп проф акад ген кап д напр др тыс млн пп",
+    "es": "sr sra srta sres dr dra d prof gral cía ud uds vd vds pág núm ed st sto sta mons",
+    "it": "sig sigg sigra dott dottssa prof ing avv cap pag pagg ed mons st",
 }
-# Words whose full stop may end a sentence as well: a capital after them decides for the end,
-# a digit against it.
-_BEFORE_NUMBER = {
-    "no",
-    "nos",
-    "p",
-    "pp",
-    "n",
-    "nr",
-    "vol",
-    "chap",
-    "ch",
-    "fig",
-    "art",
-    "bd",
-    "kap",
-    "cap",
-    "c",
-    "ca",
-    "§",
-}
-_ABBREVIATIONS = {
-    language: frozenset(words.split()) for language, words in _TITLES.items()
-}
-_DEFAULT = frozenset(
-    "mr mrs ms dr prof st m mm mme mlle capt col gen lt rev vol chap fig cf vs".split()
-)
+# These go on only where a number follows.
+_NUMBERED = "no nos p pp n nr vol vols chap ch fig figs sec art bd kap cap c ca pag pág"
+_BEFORE_NUMBER = frozenset(_NUMBERED.split())
+_ABBREVIATIONS = {language: frozenset(words.split()) for language, words in _SHORT.items()}
+_DEFAULT = _ABBREVIATIONS["en"] | _ABBREVIATIONS["fr"]
 
 # A mark that may end a sentence, what closes behind it (quotes, brackets, a footnote's number), and the gap.
 _CLOSERS = "\"'”’»›«‹“)\\]}*_"
 _NOTE_MARK = r"(?:\[\d{1,4}\]|\(\d{1,3}\)|[¹²³⁴-⁹†‡])"
 _END = re.compile(rf"([.!?…‽؟۔।॥]+(?:\s?\.)*)((?:[{_CLOSERS}]|{_NOTE_MARK})*)(\s+|\Z)")
-_END_FR = re.compile(
-    rf"([.!?…]+(?:\s?\.)*)((?:[{_CLOSERS}]|{_NOTE_MARK}|[ \u00a0\u202f]»)*)(\s+|\Z)"
-)
+_END_FR = re.compile(rf"([.!?…]+(?:\s?\.)*)((?:[{_CLOSERS}]|{_NOTE_MARK}|[ \u00a0\u202f]»)*)(\s+|\Z)")
 _PARAGRAPH = re.compile(r"\n[ \t\r\u3000]*\n\s*")
 _OPENERS = "\"'“‘„‚«»‹›([{*_—–-¿¡ \u00a0\u202f"
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*\Z")
@@ -64,15 +41,11 @@ _ROMAN = re.compile(r"[IVXLC]+\Z")
 
 # Chinese and Japanese: no gap is needed, and an ellipsis alone goes on. U+FF0E stands for a full stop in
 # some editions; between digits it is a decimal point.
-_END_CJK = re.compile(
-    r"(?:[。！？!?｡]|(?<![0-9０-９])．|．(?![0-9０-９]))[。！？!?｡…．]*"
-)
+_END_CJK = re.compile(r"(?:[。！？!?｡]|(?<![0-9０-９])．|．(?![0-9０-９]))[。！？!?｡…．]*")
 _CLOSERS_CJK = "」』”’）)】〕》〉"
 _OPENERS_CJK = "「『“‘（(【〔《〈"
 # A new line is a new paragraph where it is indented or empty, or between one who speaks and the next.
-_PARAGRAPH_CJK = re.compile(
-    r"\n(?=[\u3000 \t\r]*\n|[\u3000 \t])|(?<=[」』”])\n|\n(?=[「『“])"
-)
+_PARAGRAPH_CJK = re.compile(r"\n(?=[\u3000 \t\r]*\n|[\u3000 \t])|(?<=[」』”])\n|\n(?=[「『“])")
 # What leans on the quotation before it: 「…。」と言った is one sentence.
 _PARTICLES_JA = frozenset("とってなのがをはにもでよや、，…")
 
@@ -87,9 +60,7 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
     cjk = base in {"zh", "ja"}
     spans: list[tuple[int, int]] = []
     for start, end in _paragraphs(text, _PARAGRAPH_CJK if cjk else _PARAGRAPH):
-        cuts = (
-            _cuts_cjk(text, start, end, base) if cjk else _cuts(text, start, end, base)
-        )
+        cuts = _cuts_cjk(text, start, end, base) if cjk else _cuts(text, start, end, base)
         at = start
         for cut in (*cuts, end):
             span = _trim(text, at, cut)
@@ -165,18 +136,12 @@ def _ends(
         return False
     if "." in word:
         # U.S. Navy, J.R. Smith, т.е. Иван; but "at 5 p.m. He": small letters in it end a sentence.
-        return (
-            word[0].islower() and language == "en" and bare in {"am", "pm", "bc", "ad"}
-        )
+        return word[0].islower() and language == "en" and bare in {"am", "pm", "bc", "ad"}
     if len(word) == 1 and word.isalpha():
         # An initial, unless it is the pronoun: "it was I. She left".
         before = text[opened : found.start()].rstrip()
         pronoun = language == "en" and word == "I"
-        return (
-            pronoun
-            and bool(before)
-            and text[_word_start(text, opened, opened + len(before))].islower()
-        )
+        return pronoun and bool(before) and text[_word_start(text, opened, opened + len(before))].islower()
     return True
 
 
@@ -194,9 +159,7 @@ def _cuts_cjk(text: str, start: int, end: int, language: str) -> list[int]:
     quotes, counted = 0, start  # quotes so far: an odd number means that one is open
     for match in _END_CJK.finditer(text, start, end):
         at = match.end()
-        while at < end and (
-            text[at] == '"' or text[at] in _CLOSERS_CJK or text[at] in "。．"
-        ):
+        while at < end and (text[at] == '"' or text[at] in _CLOSERS_CJK or text[at] in "。．"):
             if text[at] == '"':
                 quotes += sum(text.count(mark, counted, at) for mark in '"“”')
                 counted = at

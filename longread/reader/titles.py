@@ -14,21 +14,20 @@ from longread.reader import headings
 
 _BY = re.compile(r"(?:written\s+)?(?:by|par|von|автор:?)\s+(?P<name>\S.{2,60})$", re.I)
 _SKIP = re.compile(
-    r"(?:translated|edited|illustrated|produced|prepared|e-?text|\W*transcrib|notes?:|text enclosed|images? of|the internet archive|internet archive|online distributed|http|www\.|"
-    r"\(|\[|_*by_*$|roman$|a novel$|роман\b|vol(?:ume)?\b|part\b|copyright|contents|author of|\d+$|[-*=_\s]+$)",
+    r"(?:translated|edited|illustrated|produced|prepared|e-?text|\W*transcrib|notes?:|text enclosed|"
+    r"images? of|(?:the )?internet archive|online distributed|http|www\.|"
+    r"\(|\[|_*by_*$|roman$|a novel$|роман\b|vol(?:ume)?\b|part\b|"
+    r"copyright|contents|author of|\d+$|[-*=_\s]+$)",
     re.I,
 )
-_CJK_BOOK = re.compile(
-    r"《(?P<title>[^》]{1,30})》\s*(?P<author>[\u3400-\u9fff]{2,5})?"
-)
+_CJK_BOOK = re.compile(r"《(?P<title>[^》]{1,30})》\s*(?P<author>[\u3400-\u9fff]{2,5})?")
 _REPEATED = re.compile(
     r"(?P<title>[\u3400-\u9fff]{2,12}?)(?P=title)+(?:(?P<author>[\u3400-\u9fff]{2,4})(?:著|撰))?"
 )
-_META = re.compile(
-    r"#*\s*(?P<key>title|author|titel|autor|titre|auteur)\s*:\s*(?P<value>\S.*)$", re.I
-)
+_META = re.compile(r"#*\s*(?P<key>title|author|titel|autor|titre|auteur)\s*:\s*(?P<value>\S.*)$", re.I)
 _SMALL = frozenset(
-    "the a an of in and to by der die das le la les un une et und de des du и с в на о".split()
+    "the a an of in and to by der die das le la les un une et und de des du и с в на о "
+    "edition magazine monthly series press".split()
 )
 _CJK_NAME = re.compile(r"[\u3400-\u9fff\u3041-\u30ff・ 　]{2,8}(?:著|作)?$")
 
@@ -49,21 +48,14 @@ def find(opening: Sequence[str], name: str, markdown: bool = False) -> tuple[str
             else:
                 author = author or meta["value"].strip()
             continue
-        if (
-            markdown
-            and not title
-            and line.startswith("# ")
-            and not headings.classify(text)
-        ):
+        if markdown and not title and line.startswith("# ") and not headings.classify(text):
             title = text
             continue
         lines.append(text)
     if title:
         return headings.shorten(title), headings.shorten(author)
     title, found = _from_lines(lines)
-    return headings.shorten(title or _from_name(name)), headings.shorten(
-        author or found
-    )
+    return headings.shorten(title or _from_name(name)), headings.shorten(author or found)
 
 
 def _from_lines(lines: Sequence[str]) -> tuple[str, str]:
@@ -75,7 +67,8 @@ def _from_lines(lines: Sequence[str]) -> tuple[str, str]:
     page: list[str] = []
     author = ""
     for index, line in enumerate(lines[:14]):
-        if not line or headings.classify(line) and not _looks_like_name(line):
+        said = headings.classify(line)
+        if not line or (said and not (said.kind == "numbered" and _looks_like_name(line))):
             break
         by = _BY.match(line)
         if by:
@@ -87,36 +80,25 @@ def _from_lines(lines: Sequence[str]) -> tuple[str, str]:
         if len(line) > 75:
             break
         if _SKIP.match(line):
-            if (
-                page
-                and not author
-                and line.lower().startswith(("translated", "edited", "illustrated"))
-            ):
+            if page and not author and line.lower().startswith(("translated", "edited", "illustrated")):
                 break
             continue
         page.append(line)
         if len(page) == 4:
             break
-    if not page or len(page) == 4 and not author and not _stands_out(page[0]):
+    if not page or (len(page) == 4 and not author and not _stands_out(page[0])):
         return "", ""
     if page[0].endswith((",", ";", '"', "”", "?")) or page[0][0].islower():
         return "", author
-    if (
-        not author
-        and len(page) > 1
-        and _looks_like_name(page[0])
-        and not _looks_like_name(page[1])
-    ):
+    if not author and len(page) > 1 and _looks_like_name(page[0]) and not _looks_like_name(page[1]):
         return page[1].rstrip("."), page[0]
     if not author and len(page) > 1 and _looks_like_name(page[1]):
         author = page[1]
-    return page[0].rstrip("."), author.rstrip(".").strip("_")
+    return page[0].rstrip("."), author.strip(" _,")
 
 
 def _stands_out(line: str) -> bool:
-    return headings.is_caps(line) or (
-        len(line) < 60 and not line.endswith((".", "。", "!", "！"))
-    )
+    return headings.is_caps(line) or (len(line) < 60 and not line.endswith((".", "。", "!", "！")))
 
 
 def _looks_like_name(line: str) -> bool:
@@ -125,9 +107,7 @@ def _looks_like_name(line: str) -> bool:
         return True
     words = line.split()
     return 2 <= len(words) <= 4 and all(
-        word[0].isupper()
-        and word.casefold() not in _SMALL
-        and not any(map(str.isdigit, word))
+        word[0].isupper() and word.casefold() not in _SMALL and not any(map(str.isdigit, word))
         for word in words
     )
 

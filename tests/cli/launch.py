@@ -89,7 +89,13 @@ def _events(command: str, path: str, result):
     if "missing" in path:
         raise InputError(f"{path} does not exist", "check the name")
     document = _document(path)
-    chapter = HOSTILE if "hostile" in path else "第三回 一个很长很长很长很长的题目" if "cjk" in path else "Chapter One"
+    chapter = (
+        HOSTILE
+        if "hostile" in path
+        else "第三回 一个很长很长很长很长的题目"
+        if "cjk" in path
+        else "Chapter One"
+    )
     yield Opened(document, words=180000, left_out=("Project Gutenberg header",))
     yield Loaded("pocket", 7_300_000, "cpu", "float32", "sinks", "quotes the book, does not write", 0.1)
     yield Planned(2000, 20, 100, 512, 4, True, 98.0, 512_000_000)
@@ -122,7 +128,9 @@ def _events(command: str, path: str, result):
 
 
 def summarize(path, options, *, length="medium", words=None, by="book", style="auto", lang=None):
-    text = f"It was {HOSTILE} dark." if "hostile" in path else f"It was dark and {length} {words} {by} {style}."
+    text = (
+        f"It was {HOSTILE} dark." if "hostile" in path else f"It was dark and {length} {words} {by} {style}."
+    )
     if "cjk" in path:
         text = "话说孙悟空大闹天宫。" * 20
     long = "many words " * (20000 if "huge" in path else 30)

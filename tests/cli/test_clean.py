@@ -9,16 +9,18 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longread.cli.render.clean import json_safe, one_line, printable, same_length
+from longread.cli.render.clean import json_safe, one_line, printable, same_length, unbroken
 from longread.cli.render.machine import dumps
 
-EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
+# All planes that hold characters: the rest is unassigned, or private and harmless.
+EVERYTHING = "".join(map(chr, (*range(0x32000), *range(0xE0000, 0xE0200), sys.maxunicode)))
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def steers(character: str) -> bool:
     return (
-        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(character) in BIDI
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(character) in BIDI
     ) and character != "\n"
 
 
@@ -39,6 +41,7 @@ def test_everything_else_does():
 def test_all_kinds_of_line_breaks_become_one():
     assert printable("a\r\nb\x0bc\x0cd\x85e\u2028f\u2029g") == "a\nb\nc\nd\ne\nf\ng"
     assert one_line("a\r\n\tb\x0c c") == "a b c"
+    assert unbroken("/a  b/c\nd") == "/a  b/c d"
 
 
 @given(st.text())

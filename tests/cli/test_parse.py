@@ -25,7 +25,12 @@ def test_help_lists_what_works_and_nothing_else(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     assert {*re.findall(r"^  (\w+)  ", out, re.MULTILINE)} == COMMANDS
-    assert {*re.findall(r"--[\w-]+", out)} == {"--version", "--help", "--install-completion", "--show-completion"}
+    assert {*re.findall(r"--[\w-]+", out)} == {
+        "--version",
+        "--help",
+        "--install-completion",
+        "--show-completion",
+    }
 
 
 @pytest.mark.parametrize("command", ["summarize", "score", "read"])
@@ -87,7 +92,9 @@ def test_a_file_instead_of_a_command_hints_at_three(capsys, name):
     assert main([name]) == 2
     hint = capsys.readouterr().err.splitlines()[1]
     quoted = f"'{name}'" if " " in name else name
-    assert [f"longread {command} {quoted}" in hint for command in ("summarize", "score", "read")] == [True] * 3
+    assert [f"longread {command} {quoted}" in hint for command in ("summarize", "score", "read")] == [
+        True
+    ] * 3
 
 
 def test_an_existing_file_without_a_dot_hints_as_well(capsys, monkeypatch, tmp_path):
@@ -118,14 +125,16 @@ def test_nothing_heavy_is_imported_by_what_needs_no_model(run_cli, cli_command, 
     code = (
         "import sys\n"
         "from longread.cli import main\n"
-        "for arguments in ([], ['--help'], ['score', '--help'], ['--version'], ['nvel.txt'], ['config', 'show']):\n"
-        "    main(arguments)\n"
+        "for line in ('', '--help', 'score --help', '--version', 'nvel.txt', 'config show'):\n"
+        "    main(line.split())\n"
         "import longread\n"
         "longread.summarize\n"
         "heavy = {'torch', 'transformers', 'numpy', 'peft', 'rich.markdown', 'tiktoken'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=cli_env(False), timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=cli_env(False), timeout=60
+    )
     assert ran.returncode == 0, ran.stderr
 
 
@@ -159,7 +168,9 @@ def test_a_wrong_config_file_stops_no_help_and_can_be_mended(capsys, home):
 def test_completion_knows_commands_and_choices(run_cli):
     ran = run_cli(_LONGREAD_COMPLETE="complete_bash", COMP_WORDS="longread su", COMP_CWORD="1")
     assert ran.stdout.split() == ["summarize"]
-    ran = run_cli(_LONGREAD_COMPLETE="complete_bash", COMP_WORDS="longread summarize --length ", COMP_CWORD="3")
+    ran = run_cli(
+        _LONGREAD_COMPLETE="complete_bash", COMP_WORDS="longread summarize --length ", COMP_CWORD="3"
+    )
     assert ran.stdout.split() == ["short", "medium", "long"]
 
 

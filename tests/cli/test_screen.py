@@ -22,7 +22,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*?\b(3[0-9]|4[0-9]|9[0-7]|10[0-7])\b[0-9;]*m")
 
 @pytest.fixture
 def terminal(cli_command, cli_env, tmp_path):
-    """``terminal(columns, *arguments, NAME="value")``: what a terminal of that width received, and the exit code."""
+    """``terminal(columns, *arguments, NAME="value")``: what such a terminal received, and the exit code."""
 
     def run(columns: int, *arguments: str, **extra: str) -> tuple[str, int]:
         env = cli_env(True, **{"TERM": "xterm-256color", **extra})
@@ -75,8 +75,9 @@ def test_the_bar_shows_chapter_share_speed_and_time_left(terminal):
 def test_the_whole_screen_in_order(terminal):
     received, _ = terminal(100, "summarize", "novel.txt")
     plain = CONTROL.sub("", received).replace("\r", "")
-    said = ["A Title, by Someone", "180,000 words", "left out", "does not write", "this takes about 98 s", "reading",
-            "Names\n", "One (0%)", "Two (50%)", "read 100% of 2,000 tokens in 98 s", "next: longread summarize novel.txt"]  # fmt: skip
+    said = ["A Title, by Someone", "180,000 words", "left out", "does not write", "this takes about 98 s",
+            "reading", "Names\n", "One (0%)", "Two (50%)", "read 100% of 2,000 tokens in 98 s",
+            "next: longread summarize novel.txt"]  # fmt: skip
     places = [plain.index(text) for text in said]
     assert places == sorted(places)
 
@@ -115,11 +116,15 @@ def test_twenty_columns_still_show_share_and_time_left(terminal):
 
 
 def test_no_color_leaves_no_colour(terminal):
-    assert COLOUR.search(terminal(80, "summarize", "slow-note.txt")[0])
-    received, _ = terminal(80, "summarize", "slow-note.txt", NO_COLOR="1")
-    assert not COLOUR.search(received) and bars(received)
+    assert COLOUR.search(terminal(80, "summarize", "novel-note.txt")[0])
+    received, _ = terminal(80, "summarize", "novel-note.txt", NO_COLOR="1")
+    assert not COLOUR.search(received) and "\x1b[?25l" in received
     received, code = terminal(80, "summarize", "missing.txt", NO_COLOR="1")
-    assert code == 1 and not COLOUR.search(received) and "error: missing.txt does not exist" in CONTROL.sub("", received)
+    assert (
+        code == 1
+        and not COLOUR.search(received)
+        and "error: missing.txt does not exist" in CONTROL.sub("", received)
+    )
 
 
 def test_columns_overrules_the_terminal(terminal):
@@ -140,8 +145,16 @@ def test_a_dumb_terminal_gets_lines_and_no_bar(terminal, extra):
 def test_nothing_from_the_book_steers_the_terminal(terminal):
     received, _ = terminal(80, "summarize", "hostile-note.txt")
     # What is left is Rich's own: styles, erasing its line, the cursor.
-    assert {match[-1] for match in re.findall(r"\x1b\[[0-?]*[ -/]*[@-~]", received)} <= {"m", "K", "A", "h", "l"}
-    assert not re.search("\x1b[^\\[]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", received)
+    assert {match[-1] for match in re.findall(r"\x1b\[[0-?]*[ -/]*[@-~]", received)} <= {
+        "m",
+        "K",
+        "A",
+        "h",
+        "l",
+    }
+    assert not re.search(
+        "\x1b[^\\[]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", received
+    )
     assert "[bold]bold[/bold]" in CONTROL.sub("", received).replace("\r\n", " ")
     assert "\x1b[31mred" not in received
 

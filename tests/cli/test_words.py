@@ -7,14 +7,16 @@ from longread.cli.render import words
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0.0 s"), (0.44, "0.4 s"), (9.96, "10 s"), (98, "98 s"), (119.6, "2 min"), (120, "2 min"), (150, "2 min 30 s"),
-     (3599.7, "1 h"), (7500, "2 h 5 min")],
+    [(0, "0.0 s"), (0.44, "0.4 s"), (9.96, "10 s"), (98, "98 s"), (119.6, "2 min"), (120, "2 min"),
+     (150, "2 min 30 s"), (3599.7, "1 h"), (7500, "2 h 5 min")],
 )  # fmt: skip
 def test_durations(seconds, said):
     assert words.duration(seconds) == said
 
 
-@pytest.mark.parametrize(("share", "said"), [(0, "0%"), (0.124, "12%"), (0.9999, "99%"), (1, "100%"), (1.2, "100%")])
+@pytest.mark.parametrize(
+    ("share", "said"), [(0, "0%"), (0.124, "12%"), (0.9999, "99%"), (1, "100%"), (1.2, "100%")]
+)
 def test_the_whole_alone_is_100_percent(share, said):
     assert words.percent(share) == said
 
@@ -22,7 +24,12 @@ def test_the_whole_alone_is_100_percent(share, said):
 def test_amounts_sizes_and_clocks():
     assert words.amount(1, "chapter") == "1 chapter"
     assert words.amount(190412, "token") == "190,412 tokens"
-    assert [words.size(value) for value in (999, 512e6, 2.5e9, 4e12)] == ["999 bytes", "512 MB", "2.5 GB", "4000.0 GB"]
+    assert [words.size(value) for value in (999, 512e6, 2.5e9, 4e12)] == [
+        "999 bytes",
+        "512 MB",
+        "2.5 GB",
+        "4000.0 GB",
+    ]
     assert [words.clock(value) for value in (0, 59.6, 98, 7500)] == ["0:00", "1:00", "1:38", "2:05:00"]
     assert [words.parameters(n) for n in (99, 7_300_000, 1_500_000_000)] == [
         "99 parameters", "7.3 M parameters", "1.5 B parameters",
@@ -40,4 +47,5 @@ def test_a_sparkline_rises_where_its_values_rise():
     line = words.sparkline(values)
     assert len(line) == 4
     assert sorted(range(4), key=lambda at: line[at]) == sorted(range(4), key=lambda at: values[at])
+    assert words.sparkline([1.0, float("inf"), float("nan"), 2.0]) == "▁█ █"
     assert len(set(words.sparkline([5.0, 5.0]))) == 1 and words.sparkline([]) == ""

@@ -6,7 +6,7 @@ Knows measures that need no reference summary, and the two baselines. The measur
     python tests/tasks/summary_quality.py BOOK… [--length 400] [--language en] [--cache DIR] [--show]
 
 TextRank compares every sentence with every other, which a novel's ten thousand sentences do not allow:
-the book is cut into as many equal parts as the summary has room for sentences, at most 300 sentences of
+the book is cut into as many equal parts as the summary has room for sentences, at most 100 sentences of
 each are ranked, and the first of each part are taken until its share of the length is used up.
 """
 
@@ -31,7 +31,8 @@ from longread.tasks.extract import Mark, describe, length_of, summarize_extracti
 Span = tuple[int, int]
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _HEADING = re.compile(
-    r"^(?:#{2,4} (?!Author|Year|Title).*|(?:CHAPTER|Chapter|BOOK|Chapitre|CHAPITRE|Kapitel|LETTER) [IVXLC\d]+\b.{0,80}"
+    r"^(?:#{2,4} (?!Author|Year|Title).*|(?:CHAPTER|Chapter|BOOK|Chapitre|CHAPITRE|Kapitel|LETTER) "
+    r"[IVXLC\d]+\b.{0,80}"
     r"|第[零〇一二三四五六七八九十百千\d]{1,6}[回章].*)$",
     re.MULTILINE,
 )
@@ -92,13 +93,15 @@ def textrank(book: Book, length: int) -> list[Span]:
         def to_words(self, text: str) -> tuple[str, ...]:
             return tuple(words_of(text, book.language))
 
-    able = [s for s in book.spans if not _heading(book, s) and len(words_of(book.sentence(s), book.language)) > 2]
+    able = [
+        s for s in book.spans if not _heading(book, s) and len(words_of(book.sentence(s), book.language)) > 2
+    ]
     parts = max(1, min(len(able), length // (40 if book.language in {"zh", "ja"} else 25)))
     chosen: list[Span] = []
     total = 0
     for part in range(parts):
         own = able[part * len(able) // parts : (part + 1) * len(able) // parts]
-        own = own[:: max(1, -(-len(own) // 300))]
+        own = own[:: max(1, -(-len(own) // 100))]
         made = [Sentence(book.sentence(span), Words()) for span in own]
         rates = TextRankSummarizer().rate_sentences(ObjectDocumentModel([Paragraph(made)]))
         for sentence in sorted(made, key=lambda sentence: -rates.get(sentence, 0.0)):
@@ -136,7 +139,9 @@ def measures(book: Book, chosen: Sequence[Span]) -> dict[str, float]:
         norm = np.sqrt(sum((times * idf[word]) ** 2 for word, times in count.items()))
         if len(count) < 4 or norm == 0:
             continue
-        shared = [(vocabulary[word], times * idf[word]) for word, times in count.items() if word in vocabulary]
+        shared = [
+            (vocabulary[word], times * idf[word]) for word, times in count.items() if word in vocabulary
+        ]
         index, value = [i for i, _ in shared], np.array([v for _, v in shared])
         best.append(float((matrix[:, index] @ value).max()) / norm if shared else 0.0)
     pairs = matrix @ matrix.T - np.eye(len(mine))
@@ -158,7 +163,9 @@ def measures(book: Book, chosen: Sequence[Span]) -> dict[str, float]:
         "names": float(np.mean([name in said for name in top])) if top else float("nan"),
         "leaning": float(np.mean([bool(marks & Mark.LEANS) for marks in traits])),
         "spoken": float(np.mean([bool(marks & Mark.SPEECH) for marks in traits])),
-        "broken": float(np.mean([bool(marks & (Mark.BROKEN | Mark.NOTE | Mark.HEADING)) for marks in traits])),
+        "broken": float(
+            np.mean([bool(marks & (Mark.BROKEN | Mark.NOTE | Mark.HEADING)) for marks in traits])
+        ),
     }
 
 
@@ -180,7 +187,9 @@ def _traits(book: Book, span: Span) -> Mark:
 
 
 def _heading(book: Book, span: Span) -> bool:
-    return bool(describe(book.text[slice(*span)], [(0, span[1] - span[0])], book.language)[0].marks & Mark.HEADING)
+    return bool(
+        describe(book.text[slice(*span)], [(0, span[1] - span[0])], book.language)[0].marks & Mark.HEADING
+    )
 
 
 def _chapter_edges(book: Book) -> list[Span]:
@@ -192,7 +201,7 @@ def _chapter_edges(book: Book) -> list[Span]:
 
 def outline(text: str) -> tuple[Chapter, ...]:
     """Chapters by the plainest of headings: good enough to compare summaries by."""
-    found = [match for match in _HEADING.finditer(text)]
+    found = list(_HEADING.finditer(text))
     ends = [match.start() for match in found[1:]] + [len(text)]
     return tuple(
         Chapter(i, match[0].strip("# "), match.start(), end)

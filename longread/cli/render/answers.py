@@ -46,10 +46,15 @@ def _summary(result: Any, document: dict[str, Any]) -> Iterator[Line]:
     if names:
         yield Line("Names", "heading")
         for item in names:
-            yield Line(f"{one_line(item.name)}, {words.amount(item.count, 'time')}{_since(item.chapter)}", "body")
+            yield Line(
+                f"{one_line(item.name)}, {words.amount(item.count, 'time')}{_since(item.chapter)}", "body"
+            )
         yield Line()
-    if not result.sections:
+    # Sections that say something else than the summary are what it was made from, not part of it.
+    whole = " ".join(section.text for section in result.sections)
+    if "".join(whole.split()) != "".join(result.summary.split()):
         yield from _prose(result.summary)
+        return
     for at, section in enumerate(result.sections):
         if at:
             yield Line()
@@ -77,6 +82,8 @@ def _prose(text: str) -> Iterator[Line]:
 
 def _score(result: Any, width: int) -> Iterator[Line]:
     arms = result.arms
+    if not arms:
+        return
     rows = [["arm", "perplexity", "bits/byte", "tokens/s", "over the book"]]
     for name, arm in arms.items():
         spark = words.sparkline([segment.perplexity for segment in arm.segments])
@@ -97,7 +104,10 @@ def _score(result: Any, width: int) -> Iterator[Line]:
 
 def _reading(done: Done) -> Iterator[Line]:
     tokens = done.stats.get("tokens", {})
-    rows = [["tokens read", words.number(tokens.get("read", 0))], ["learned from", words.number(tokens.get("learned", 0))]]
+    rows = [
+        ["tokens read", words.number(tokens.get("read", 0))],
+        ["learned from", words.number(tokens.get("learned", 0))],
+    ]
     for label, name in (("blocks", "blocks"), ("adapter sha256", "adapter_sha256")):
         value = getattr(done.result, name, None)
         if value is not None:
@@ -111,7 +121,9 @@ def _plan(planned: Planned) -> Iterator[Line]:
     learn = "a temporary adapter is trained" if planned.learn else "no adapter is trained"
     yield Line(f"tokens: about {words.number(planned.tokens)}", "body")
     yield Line(f"blocks: {words.number(planned.blocks)} of {words.number(planned.block)} tokens", "body")
-    yield Line(f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body")
+    yield Line(
+        f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body"
+    )
     yield Line(f"learning: {learn}", "body")
     yield Line(f"memory: about {words.size(planned.memory_bytes)}", "body")
     yield Line(f"share of the book: {words.percent(planned.share)}", "body")
@@ -123,7 +135,10 @@ def table(rows: list[list[str]], width: int) -> Iterator[Line]:
     spans = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     if sum(spans) + 2 * (len(spans) - 1) <= width:
         for row in rows:
-            cells = [row[0].ljust(spans[0]), *(cell.rjust(span) for cell, span in zip(row[1:], spans[1:], strict=True))]
+            cells = [
+                row[0].ljust(spans[0]),
+                *(cell.rjust(span) for cell, span in zip(row[1:], spans[1:], strict=True)),
+            ]
             yield Line("  ".join(cells).rstrip(), "row")
         return
     for row in rows[1:]:

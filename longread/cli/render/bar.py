@@ -45,7 +45,7 @@ class Bar:
         fit(phase, phase.cell_len, at=0)
         has_phase = parts[0][0] is phase if parts else False
         fit(Text(speed), len(speed), at=len(parts) - 1 if left and len(parts) > 1 else None)
-        width = min(40, max(0, room - 1 - min(24, chapter.cell_len)))
+        width = min(30, room // 2)  # whatever the chapter is called: a bar that changes its length confuses
         if width >= 6:
             fit(ProgressBar(total=1.0, completed=share, width=width), width, at=1 if has_phase else 0)
         if chapter.cell_len and room >= 9:

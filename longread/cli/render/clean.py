@@ -26,8 +26,13 @@ def printable(text: str) -> str:
     return _REMOVED.sub("", _BREAK.sub("\n", text.replace("\r\n", "\n"))).replace("\t", "    ")
 
 
+def unbroken(text: object) -> str:
+    """``printable`` without line breaks, its spaces as they were: messages, and paths in them."""
+    return printable(str(text)).replace("\n", " ")
+
+
 def one_line(text: object) -> str:
-    """``printable``, on one line: titles, chapter names, file names, messages."""
+    """``printable`` on one line, with single spaces: titles, chapter names, prose."""
     return " ".join(printable(str(text)).split())
 
 

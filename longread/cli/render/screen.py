@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import LongreadError
 from ...events import Done, Event, Loaded, Note, Opened, Planned, Progress
 from . import words
-from .clean import one_line, printable
+from .clean import one_line, printable, unbroken
 from .streams import Errors, console, is_terminal
 
 
@@ -52,7 +52,7 @@ class Screen:
         self.close()
         for label, text in (("error", error.message), ("hint", error.hint)):
             if text:
-                self._line(f"{label}: {one_line(text)}", "bold red" if label == "error" else "")
+                self._line(f"{label}: {unbroken(text)}", "bold red" if label == "error" else "")
 
     def _line(self, text: str, style: str = "") -> None:
         if is_terminal(self.stream) and style:
@@ -78,7 +78,10 @@ class Plain(Screen):
 
     def show(self, event: Event) -> None:
         if isinstance(event, Note):
-            self.say(f"{event.level}: {one_line(event.text)}", "bold yellow" if event.level == "warning" else "bold")
+            self.say(
+                f"{event.level}: {one_line(event.text)}",
+                "bold yellow" if event.level == "warning" else "bold",
+            )
         elif isinstance(event, Progress):
             self.advance(event)
         elif isinstance(event, Planned) and (self.progress or event.seconds > 60):
@@ -146,7 +149,8 @@ class Live(Plain):
         self._bar.event = event
 
     def next_step(self, command: str) -> None:
-        self.say(f"next: {one_line(command)}", "bold")
+        if command and command == unbroken(command):  # else it would not do what it says
+            self.say(f"next: {command}", "bold")
 
     def close(self) -> None:
         super().close()
@@ -215,17 +219,25 @@ def closing(done: Done) -> str:
     tokens = done.stats.get("tokens", {})
     read = tokens.get("read", 0)
     total = read + tokens.get("unread", 0) + tokens.get("dropped", 0)
-    seconds = sum(value for value in done.stats.get("seconds", {}).values() if isinstance(value, (int, float)))
+    seconds = sum(
+        value for value in done.stats.get("seconds", {}).values() if isinstance(value, (int, float))
+    )
     share = words.percent(read / total) if total else "100%"
     return f"read {share} of {words.amount(total, 'token')} in {words.duration(seconds)}"
 
 
 def next_command(command: str, file: str, own: Mapping[str, Any]) -> str:
-    """One command that makes sense after this one."""
+    """One command that makes sense after this one; none where the text came through a pipe."""
+    if file == "-":
+        return ""
     name = shlex.quote(file)
     if command != "summarize":
         return f"longread summarize {name}"
-    return f"longread summarize {name} --length long" if own.get("length") != "long" else f"longread score {name}"
+    return (
+        f"longread summarize {name} --length long"
+        if own.get("length") != "long"
+        else f"longread score {name}"
+    )
 
 
 def traceback(stream: Errors, error: BaseException) -> None:

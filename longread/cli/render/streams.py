@@ -112,7 +112,9 @@ def flush() -> None:
 
 def _lost(error: OSError) -> OutputError:
     hush()
-    return OutputError(f"standard output cannot be written: {error.strerror}", "write to a file with --output FILE")
+    return OutputError(
+        f"standard output cannot be written: {error.strerror}", "write to a file with --output FILE"
+    )
 
 
 def hush() -> None:
@@ -143,7 +145,9 @@ class Pager(Stdout):
                 shlex.split(command), stdin=subprocess.PIPE, encoding="utf-8", errors="replace"
             )
         except (OSError, ValueError) as error:
-            raise UsageError(f"PAGER cannot be started: {command}", "set PAGER to a program, or to nothing") from error
+            raise UsageError(
+                f"PAGER cannot be started: {command}", "set PAGER to a program, or to nothing"
+            ) from error
 
     def write(self, text: str) -> None:
         assert self._process.stdin is not None

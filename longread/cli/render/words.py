@@ -5,6 +5,8 @@ Knows English and ASCII, so that any terminal can show it. Knows nothing of even
 
 from __future__ import annotations
 
+import math
+
 LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
     "ko": "Korean", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
@@ -71,6 +73,11 @@ def parameters(count: int) -> str:
 def sparkline(values: list[float]) -> str:
     """One mark a value, lowest to highest; stands beside the figures, never instead of them."""
     marks = "▁▂▃▄▅▆▇█"
-    low, high = min(values, default=0.0), max(values, default=0.0)
+    known = [value for value in values if math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
     span = (high - low) or 1.0
-    return "".join(marks[min(7, int(8 * (value - low) / span))] for value in values)
+    # What is beyond all measure stands highest; what is no number leaves a gap.
+    steps = [int(8 * (value - low) / span) if math.isfinite(value) else 8 for value in values]
+    return "".join(
+        " " if math.isnan(value) else marks[min(7, at)] for value, at in zip(values, steps, strict=True)
+    )

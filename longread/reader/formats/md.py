@@ -18,9 +18,7 @@ from longread.reader.formats import txt
 NAME = "md"
 _ENDINGS = (".md", ".markdown", ".mdown", ".mkd")
 _FRONT = re.compile(r"---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n\s*|\Z)", re.S)
-_FIELD = re.compile(
-    r"^(title|author|language|lang)[ \t]*:[ \t]*(\S[^\n]*)$", re.I | re.M
-)
+_FIELD = re.compile(r"^(title|author|language|lang)[ \t]*:[ \t]*(\S[^\n]*)$", re.I | re.M)
 _LIMIT = 1 << 14
 
 
@@ -44,11 +42,7 @@ class Text(txt.Text):
             for match in _FIELD.finditer(front[1] or ""):
                 key = "language" if match[1].lower() == "lang" else match[1].lower()
                 own[key] = match[2].strip().strip("\"'")
-        yield from (
-            part
-            for part in itertools.chain([head[front.end() if front else 0 :]], stream)
-            if part
-        )
+        yield from (part for part in itertools.chain([head[front.end() if front else 0 :]], stream) if part)
         if front:
             self.left_out += (f"front matter ({front.end():,} characters)",)
             self.fields = self.fields | own

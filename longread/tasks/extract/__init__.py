@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from longread.reader.document import Chapter
 from longread.reader.names import NameCounter
-from longread.tasks.extract.choose import choose
+from longread.tasks.extract.choice import choose
 from longread.tasks.extract.collect import Collector
 from longread.tasks.extract.traits import Mark, Traits, describe, length_of
 
@@ -52,4 +53,4 @@ def _passages(text: str) -> list[tuple[int, int]]:
     """Paragraphs: between empty lines, or each line where there are hardly any."""
     gap = r"\n\s*\n" if text.count("\n\n") * 2000 > len(text) else r"\n"
     edges = [0, *(match.end() for match in re.finditer(gap, text)), len(text)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))

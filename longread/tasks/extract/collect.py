@@ -49,7 +49,9 @@ class Collector:
         self._projection = None
         if width > WIDTH:
             random = np.random.default_rng(0)
-            self._projection = random.standard_normal((width, WIDTH), dtype=np.float32) / np.float32(WIDTH**0.5)
+            self._projection = random.standard_normal((width, WIDTH), dtype=np.float32) / np.float32(
+                WIDTH**0.5
+            )
         self.width = min(width, WIDTH)
 
     def __len__(self) -> int:
@@ -115,7 +117,9 @@ class Collector:
         """Of each two neighbours keep the one that is easier to quote; the book stays evenly covered."""
         rows = self.rows()
         poor = (rows["marks"] & int(Mark.HEADING | Mark.NOTE | Mark.BROKEN)) > 0
-        cost = 4 * poor + 2 * ((rows["marks"] & int(Mark.SPEECH)) > 0) + ((rows["marks"] & int(Mark.LEANS)) > 0)
+        cost = (
+            4 * poor + 2 * ((rows["marks"] & int(Mark.SPEECH)) > 0) + ((rows["marks"] & int(Mark.LEANS)) > 0)
+        )
         even = len(rows) // 2 * 2
         keep = np.arange(0, even, 2) + (cost[1:even:2] < cost[0:even:2])
         old_vectors, self._rows, self._vectors = self._vectors, [], []

@@ -8,6 +8,7 @@ sentences only as rows of numbers (``collect``). The same rows give the same cho
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,13 +24,15 @@ _WORDS = (7, 12, 30, 45)
 _CHARACTERS = (12, 18, 60, 95)
 _CANDIDATES, _UNIVERSE = 400, 800  # of a stretch: how many may be chosen, how many are to be covered
 _AVERSIONS = np.linspace(-1.5, 1.5, 13)  # to length; the one whose total comes nearest is taken
-_REMOVED = 1  # principal directions taken out of the vectors
-_EACH = 1  # sentences of each stretch where the book is cut by length
+_EASIER = (
+    0.5  # the best surprisal lies so many spreads under the median: far above are lists and foreign words
+)
+_REMEMBERED = 40  # how many of the last chosen a candidate should differ from
 _NEAR = 0.45  # share of words two sentences may have in common
 _LEAVE = 0.1  # share of the chosen that may lean on what is not quoted
 _APPENDED = re.compile(
-    r"^\W*(?:table of )?(?:contents|index|foot ?notes?|notes|end ?notes|appendix|glossary|bibliography|illustrations|"
-    r"list of|errata|advertisements?|transcriber|colophon|sommaire|table des|inhalt|anmerkungen|примечания|"
+    r"^\W*(?:table of )?(?:contents|index|foot ?notes?|notes|end ?notes|appendix|glossary|bibliography|"
+    r"illustrations|list of|errata|advertisements?|transcriber|colophon|sommaire|table des|inhalt|anmerkungen|примечания|"
     r"оглавление|содержание|目录|目錄|目次|注释|註釋|附录|附錄)\b",
     re.IGNORECASE,
 )
@@ -53,6 +56,19 @@ class _Picks:
     rows: list[int] = field(default_factory=list)
     length: int = 0
     dependent: int = 0
+    said: dict[int, list[int]] = field(default_factory=dict)  # hash of a word -> the chosen rows that have it
+
+    def repeat(self, grams: Sequence[int]) -> bool:
+        """Whether a sentence of these words says what a chosen one says."""
+        shared = Counter(row for gram in grams for row in self.said.get(gram, ()))
+        return any(times > _NEAR * len(grams) for times in shared.values())
+
+    def take(self, row: int, length: int, dependent: bool, grams: Sequence[int]) -> None:
+        self.rows.append(row)
+        self.length += length
+        self.dependent += dependent
+        for gram in grams:
+            self.said.setdefault(gram, []).append(row)
 
 
 @dataclass(frozen=True)
@@ -80,8 +96,7 @@ def choose(
     rows = collected.rows()
     if not len(rows):
         return []
-    weights = _weights(rows, language, names, chapters)
-    view = _View(collected, rows, weights)
+    view = _View(collected, rows, _weights(rows, language, names), chapters)
     best: list[int] = []
     # Clean sentences first; then what leans or is spoken; then whatever is not a heading.
     for standard in range(3):
@@ -109,7 +124,7 @@ def _fit(view: _View, length: int, language: str, chapters: Sequence[Chapter], s
     best: list[int] = []
     count = max(1, round(length / typical))
     for _ in range(5):
-        picks = _sweep(view, _stretches(view.rows, usable, chapters, count), length, standard)
+        picks = _sweep(view, _stretches(view, chapters, count, standard), length, standard)
         chosen = min(picks, key=lambda pick: abs(pick.length - length)).rows
         if abs(_total(view.rows, chosen) - length) < abs(_total(view.rows, best) - length):
             best = chosen
@@ -121,9 +136,7 @@ def _fit(view: _View, length: int, language: str, chapters: Sequence[Chapter], s
     return best
 
 
-def _weights(
-    rows: np.ndarray, language: str, names: Sequence[str], chapters: Sequence[Chapter]
-) -> np.ndarray:
+def _weights(rows: np.ndarray, language: str, names: Sequence[str]) -> np.ndarray:
     """What each sentence is worth by itself [n], 0 to about 2."""
     marks = rows["marks"]
     least, low, high, most = _CHARACTERS if counts_characters(language) else _WORDS
@@ -136,14 +149,11 @@ def _weights(
     if len(middle):
         centre = np.median(middle)
         spread = max(1e-3, 1.48 * float(np.median(np.abs(middle - centre))))
-        away = np.nan_to_num((nll - centre) / spread, nan=4.0, posinf=4.0, neginf=-4.0)
+        away = np.nan_to_num((nll - centre) / spread + _EASIER, nan=4.0, posinf=4.0, neginf=-4.0)
         weights *= np.exp(-0.5 * (away / 1.5) ** 2)
     weights *= 1 + _naming(rows, names)
     for mark, factor in _FACTORS.items():
         weights *= np.where(marks & int(mark), factor, 1.0)
-    for chapter in chapters:
-        if _APPENDED.match(chapter.title):
-            weights[rows["chapter"] == chapter.index] *= 0.02
     return weights.astype(np.float32)
 
 
@@ -158,38 +168,35 @@ def _naming(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
     for column in range(rows["names"].shape[1]):
         values, where = np.unique(rows["names"][:, column], return_inverse=True)
         found += np.array([worth.get(int(value), 0.0) for value in values], np.float32)[where]
-    return np.minimum(1.0, 0.6 * found)
+    return np.minimum(1.0, 0.8 * found)
 
 
-def _stretches(rows: np.ndarray, usable: np.ndarray, chapters: Sequence[Chapter], count: int) -> list[_Stretch]:
+def _stretches(view: _View, chapters: Sequence[Chapter], count: int, standard: int) -> list[_Stretch]:
     """The book cut into stretches with a number of sentences for each, ``count`` in all.
 
     A chapter is a stretch where every chapter can have a sentence; otherwise the book is cut by length.
     """
+    rows = view.rows
+    mass = np.concatenate([[0.0], np.cumsum(view.mass)])
     edges = np.searchsorted(rows["start"], [chapter.start for chapter in chapters]).tolist()
-    edges = sorted({0, *edges, len(rows)})
-    held = np.diff(np.searchsorted(usable, edges))
-    pieces = [(a, b) for a, b, n in zip(edges[:-1], edges[1:], held, strict=True) if n]
+    pieces = _filled(view, sorted({0, *edges, len(rows)}), standard)
     if len(chapters) < 2 or len(pieces) > count:
-        # Equal by what can be quoted, so that notes and tables take no share.
-        parts = max(1, min(-(-count // _EACH), len(usable)))
-        mass = np.cumsum(rows["length"][usable], dtype=np.float64)
-        cuts = np.searchsorted(mass, mass[-1] * np.arange(1, parts) / parts)
-        edges = sorted({0, *usable[cuts].tolist(), len(rows)})
-        pieces = list(zip(edges[:-1], edges[1:], strict=True))
-    sizes = np.array([_mass(rows, usable, a, b) for a, b in pieces], np.float64)
+        cuts = np.searchsorted(mass, mass[-1] * np.arange(1, count) / count)
+        pieces = _filled(view, sorted({0, *cuts.tolist(), len(rows)}), standard)
+    sizes = np.array([mass[high] - mass[low] for low, high in pieces]) + 1e-6
     shares = sizes / sizes.sum() * count
     numbers = np.maximum(1, np.floor(shares)).astype(int)
     for piece in np.argsort(np.floor(shares) - shares, kind="stable")[: max(0, count - int(numbers.sum()))]:
         numbers[piece] += 1
     while numbers.sum() > count and numbers.max() > 1:
         numbers[np.argmax(np.where(numbers > 1, numbers - shares, -np.inf))] -= 1
-    return [_Stretch(a, b, int(n)) for (a, b), n in zip(pieces, numbers, strict=True)]
+    return [_Stretch(low, high, int(number)) for (low, high), number in zip(pieces, numbers, strict=True)]
 
 
-def _mass(rows: np.ndarray, usable: np.ndarray, low: int, high: int) -> int:
-    a, b = np.searchsorted(usable, [low, high])
-    return int(rows["length"][usable[a:b]].sum())
+def _filled(view: _View, edges: list[int], standard: int) -> list[tuple[int, int]]:
+    """The pieces between ``edges`` that hold something to choose."""
+    held = np.diff(np.searchsorted(view.usable(standard), edges))
+    return [(low, high) for low, high, n in zip(edges[:-1], edges[1:], held, strict=True) if n]
 
 
 def _sweep(view: _View, stretches: list[_Stretch], length: int, standard: int) -> list[_Picks]:
@@ -227,7 +234,7 @@ def _pick(
     dependent = (view.rows["marks"][candidates] & _DEPENDENT) > 0
     alike = np.zeros(len(candidates), np.float32)
     if picks.rows:
-        alike = np.clip((ground.vectors @ view.of(picks.rows).T).max(1), 0, 1)
+        alike = np.clip((ground.vectors @ view.of(picks.rows[-_REMEMBERED:]).T).max(1), 0, 1)
     for _ in range(count):
         gain = np.maximum(ground.likeness - covered[:, None], 0).mean(0)
         value = view.weights[candidates] * gain * (1 - 0.7 * alike**2)
@@ -237,13 +244,12 @@ def _pick(
         while open_.any():
             one = int(np.argmax(np.where(open_, value, -np.inf)))
             open_[one] = False
-            if not view.repeats(int(candidates[one]), picks.rows):
+            if not picks.repeat(view.grams(int(candidates[one]))):
                 break
         else:
             return
-        picks.rows.append(int(candidates[one]))
-        picks.length += int(view.rows["length"][candidates[one]])
-        picks.dependent += int(dependent[one])
+        row = int(candidates[one])
+        picks.take(row, int(view.rows["length"][row]), bool(dependent[one]), view.grams(row))
         covered = np.maximum(covered, ground.likeness[:, one])
         alike = np.maximum(alike, np.clip(ground.vectors @ ground.vectors[one], 0, 1))
 
@@ -251,11 +257,17 @@ def _pick(
 class _View:
     """The rows with their weights, and their vectors with what all sentences share taken out."""
 
-    def __init__(self, collected: Collector, rows: np.ndarray, weights: np.ndarray) -> None:
-        self.rows, self.weights = rows, weights
+    def __init__(
+        self, collected: Collector, rows: np.ndarray, weights: np.ndarray, chapters: Sequence[Chapter]
+    ) -> None:
+        apart = [chapter.index for chapter in chapters if _APPENDED.match(chapter.title)]
+        aside = np.where(np.isin(rows["chapter"], apart), np.float32(0.02), np.float32(1))
+        self.rows, self.weights = rows, weights * aside
+        # How much of the book each row is; notes, headings and indexes have no share in the summary.
+        self.mass = np.where(rows["marks"] & _UNFIT, 0, rows["length"]) * aside.astype(np.float64)
         self._collected = collected
         self._usable: dict[int, np.ndarray] = {}
-        self._mean, self._common = _common(collected, _REMOVED)
+        self._mean, self._common = _common(collected)
 
     def usable(self, standard: int) -> np.ndarray:
         """Rows that may be chosen: 0 those that stand alone, 1 also what depends, 2 all but headings."""
@@ -289,17 +301,12 @@ class _View:
         own -= (own @ self._common.T) @ self._common
         return own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-6)
 
-    def repeats(self, row: int, chosen: Sequence[int]) -> bool:
-        """Whether a sentence says in the same words what a chosen one says."""
-        mine = set(self.rows["grams"][row].tolist()) - {0}
-        for other in chosen:
-            its = set(self.rows["grams"][other].tolist()) - {0}
-            if len(mine & its) > _NEAR * max(1, min(len(mine), len(its))):
-                return True
-        return False
+    def grams(self, row: int) -> list[int]:
+        """Hashes of the words of a row."""
+        return [gram for gram in self.rows["grams"][row].tolist() if gram]
 
 
-def _common(collected: Collector, removed: int) -> tuple[np.ndarray, np.ndarray]:
+def _common(collected: Collector) -> tuple[np.ndarray, np.ndarray]:
     """The mean [width] of all vectors and the direction [1, width] in which they differ most.
 
     Mean hidden states share one large component that says nothing of what a sentence is about, and the
@@ -314,4 +321,4 @@ def _common(collected: Collector, removed: int) -> tuple[np.ndarray, np.ndarray]
         count += len(block)
     mean = total / max(1, count)
     _, directions = np.linalg.eigh(square / max(1, count) - np.outer(mean, mean))
-    return mean.astype(np.float32), directions[:, width - removed :].T.astype(np.float32)
+    return mean.astype(np.float32), directions[:, -1:].T.astype(np.float32)

@@ -1,0 +1,162 @@
+"""Loading: the only caller of ``from_pretrained``.
+
+Knows devices and dtypes, and what must hold before a model is read with: its files are
+safetensors, its code is transformers' own, its attention has been proved. Knows no
+cache, adapter or text.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from longread.errors import ModelError, UnsupportedError
+from longread.model.backbone import Backbone
+from longread.model.catalog import Trust, trust_in
+from longread.model.find import Found, find_model, special_token
+from longread.model.fingerprint import fingerprint
+from longread.model.probe import MakePolicy, Verdict, remembered_verdict
+from longread.model.tokens import Encoder, load_encoder
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory, ready to read.
+
+    ``prefix`` is what begins every stream (learned sink, BOS); ``learned_sink`` says that
+    the model was trained with it and needs no other sinks.
+    """
+
+    name: str
+    backbone: Backbone
+    encoder: Encoder
+    trust: Trust
+    parameters: int
+    prefix: list[int]
+    learned_sink: bool
+    weights: str
+    verdict: Verdict
+    found: Found
+
+    @property
+    def model(self) -> nn.Module:
+        return self.backbone.model
+
+
+def load_model(name: str, make_policy: MakePolicy, *, device: str = "auto", dtype: str = "auto") -> LoadedModel:
+    """Load the model called ``name`` (see ``find_model``), prove it with the KV policies that
+    ``make_policy`` makes, and say what it is trusted with."""
+    found = find_model(name)
+    encoder = load_encoder(found.folder)
+    place = pick_device(device)
+    model = _from_pretrained(found, pick_dtype(dtype, place)).to(place).eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    parameters = sum(p.numel() for p in model.parameters())
+    weights = fingerprint(found.folder)
+    verdict = remembered_verdict(model, weights, make_policy)
+    prefix, learned = _prefix(found)
+    return LoadedModel(
+        name=name,
+        backbone=Backbone(model, stateful=verdict.agrees),
+        encoder=encoder,
+        trust=trust_in(found.entry, parameters, has_template(found)),
+        parameters=parameters,
+        prefix=prefix,
+        learned_sink=learned,
+        weights=weights,
+        verdict=verdict,
+        found=found,
+    )
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device called ``wanted``; "auto" takes CUDA, then Apple's, then the CPU."""
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        place = torch.device(wanted)
+    except RuntimeError:
+        raise ModelError(f"there is no device called {wanted!r}", "use auto, cpu, cuda, cuda:N or mps") from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(place.type, False) or (place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count()):
+        raise ModelError(f"this machine has no device {wanted}", "use --device auto or --device cpu")
+    return place
+
+
+def pick_dtype(wanted: str, place: torch.device) -> torch.dtype:
+    """The dtype called ``wanted``; "auto" is float32 on a CPU and bfloat16 on a GPU that computes in it.
+
+    bf16 on a CPU measured slower than float32 (docs/log.md), so it is never chosen there.
+    """
+    if wanted == "auto":
+        if place.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
+
+
+def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
+    import transformers
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    where = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its warnings are for programmers; what matters is checked below
+            config = AutoConfig.from_pretrained(found.folder, **where)
+            model, report = AutoModelForCausalLM.from_pretrained(
+                found.folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **where
+            )
+    except (KeyError, ValueError) as error:
+        kind = found.config.get("model_type", "?")
+        if "auto_map" in found.config or "trust_remote_code" in str(error):
+            raise UnsupportedError(
+                f"{found.name} brings code of its own (model type {kind})",
+                "longread never runs a model's code; use a model that transformers knows",
+            ) from None
+        raise UnsupportedError(
+            f"transformers {transformers.__version__} cannot load {found.name} (model type {kind}) as a causal "
+            f"language model: {_first_line(error)}",
+            "use another model, or a newer transformers",
+        ) from None
+    except Exception as error:  # safetensors and transformers raise many kinds for damaged files
+        raise ModelError(f"the weights in {found.folder} cannot be loaded: {_first_line(error)}", "fetch them again")
+    missing = report.get("missing_keys")
+    if missing:
+        raise ModelError(
+            f"the weights in {found.folder} lack {len(missing)} tensors, {sorted(missing)[0]} among them",
+            "fetch them again",
+        )
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _prefix(found: Found) -> tuple[list[int], bool]:
+    """The ids that begin every stream, and whether they are a sink that the model learned."""
+    from tokenizers import Tokenizer
+
+    learned = found.entry.learned_sink if found.entry else None
+    text = learned or special_token(found, "bos_token")
+    if text is None:
+        return [], False
+    token = Tokenizer.from_file(str(found.folder / "tokenizer.json")).token_to_id(text)
+    return ([] if token is None else [token]), learned is not None
+
+
+def has_template(found: Found) -> bool:
+    """Whether the model comes with a chat template."""
+    return (found.folder / "chat_template.jinja").is_file() or bool(special_token(found, "chat_template"))
+
+

@@ -1,0 +1,145 @@
+"""A model is proved before it is used: our attention against the stock forward.
+
+Knows how to compare the two on the model at hand and how to remember the verdict.
+Knows no text: the probe reads random ids.
+
+Inside the window our cache must give the logits of one stock forward. Past the edge the
+stock forward has no such thing, but it can be asked one question that has the same
+answer: our cache copied into a plain ``DynamicCache``, the window's keys turned to the
+places S..W-2, and the next token run at W-1.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from longread.model.backbone import Backbone
+from longread.model.fingerprint import recall, remember
+
+WINDOW, SINKS, BLOCK = 48, 4, 19
+TOKENS = 3 * WINDOW
+# Largest difference of logits, as a share of their spread, that rounding explains in float32.
+TOLERANCE = 2e-4
+# Half precision is judged against a float32 copy, which must fit beside the model.
+COPY_UP_TO = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether our attention may replace the model's, and in words why not.
+
+    ``inside`` and ``past`` are the largest differences of logits inside the window and
+    past its edge, divided by the standard deviation of the logits.
+    """
+
+    agrees: bool
+    why: str = ""
+    inside: float = 0.0
+    past: float = 0.0
+
+
+class MakePolicy(Protocol):
+    """How the KV policy to be proved is made; ``longread.memory.policy.make_policy`` is one."""
+
+    def __call__(self, name: str, backbone: Backbone, *, window: int, sinks: int) -> Any: ...
+
+
+def remembered_verdict(model: nn.Module, weights: str, make_policy: MakePolicy) -> Verdict:
+    """The verdict on these weights in this dtype, from the cache folder or by probing now."""
+    import transformers
+
+    key = f"{weights}/{model.dtype}/{transformers.__version__}/{torch.__version__}"
+    known = recall("probe.json").get(key)
+    if known is not None:
+        try:
+            return Verdict(**known)
+        except TypeError:
+            pass  # written by another version: probe again
+    verdict = probe(model, make_policy)
+    remember("probe.json", key, asdict(verdict))
+    return verdict
+
+
+def probe(model: nn.Module, make_policy: MakePolicy) -> Verdict:
+    """Compare our attention with the model's own; never raises for a model that does not fit."""
+    try:
+        with torch.no_grad():
+            return _compare(model, make_policy)
+    except Exception as error:  # whatever a stranger's forward does with us, the answer is the same
+        return Verdict(False, f"its forward does not take our attention ({type(error).__name__})")
+
+
+def _compare(model: nn.Module, make_policy: MakePolicy) -> Verdict:
+    backbone = Backbone(model)
+    if not backbone.layers:
+        return Verdict(False, "its attention layers were not found")
+    if (backbone.trained_length or TOKENS) < 2 * BLOCK + SINKS:
+        return Verdict(False, "its window is too short to test")
+    window = min(WINDOW, (backbone.trained_length or TOKENS) - BLOCK)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        ids = torch.randint(0, model.config.vocab_size, (TOKENS,)).to(backbone.device)
+    stock = model(input_ids=ids[None, :window], use_cache=False).logits[0].float()
+    with backbone.attached():
+        policy = make_policy("sink", backbone, window=window, sinks=SINKS)
+        logits, at = [], 0
+        for n in (SINKS, *[BLOCK] * (TOKENS // BLOCK)):
+            part = ids[at : at + n]
+            if not len(part):
+                break
+            logits.append(backbone.logits(policy.forward(part)))
+            policy.commit()
+            at += len(part)
+        kept = policy.state()
+        query = ids[:1]
+        ours_past = backbone.logits(policy.forward(query))[0]
+    ours = torch.cat(logits)[:window]
+    if len(kept) == 1:
+        return Verdict(False, "its forward never called our attention")
+    past = _stock_past(model, backbone, kept, query, window)
+    spread = float(stock.std())
+    inside_error = float((ours - stock).abs().max()) / spread
+    past_error = float((ours_past - past).abs().max()) / spread
+    allowed = TOLERANCE
+    if model.dtype in (torch.float16, torch.bfloat16):
+        allowed = _half_precision_allowance(model, ids[:window], stock, spread)
+    agrees = inside_error <= allowed and past_error <= allowed
+    why = "" if agrees else f"its logits differ by {max(inside_error, past_error):.1e} of their spread"
+    return Verdict(agrees, why, inside_error, past_error)
+
+
+def _stock_past(model: nn.Module, backbone: Backbone, kept: dict[str, Tensor], query: Tensor, window: int) -> Tensor:
+    """The stock forward's logits [vocabulary] for one query at W-1 over what the policy kept."""
+    from transformers import DynamicCache
+
+    seen, base, _, sinks = kept["place"].tolist()
+    cache = DynamicCache()
+    for index in sorted(backbone.layers):
+        keys, values = kept[f"{index}.keys"], kept[f"{index}.values"]
+        rotation = backbone.rotations.of(backbone.layers[index])
+        if rotation is not None:
+            # The window's keys stand at running positions and move to S, S+1, ... by one turn for all.
+            by = sinks - (seen - keys.shape[2] - base)
+            cos, sin = (t.to(keys.device, torch.float32) for t in rotation.table(torch.tensor([by])))
+            keys = rotation.turn(keys.float(), cos, sin).to(keys.dtype)
+        keys = torch.cat((kept[f"{index}.sink_keys"], keys), dim=2)
+        cache.update(keys, torch.cat((kept[f"{index}.sink_values"], values), dim=2), index)
+    place = torch.full((1, 1), window - 1, device=query.device)
+    out = model(input_ids=query[None], position_ids=place, past_key_values=cache, use_cache=True)
+    return out.logits[0, -1].float()
+
+
+def _half_precision_allowance(model: nn.Module, ids: Tensor, stock: Tensor, spread: float) -> float:
+    """Twice the stock forward's own error against float32, or a bound from the dtype if no copy fits."""
+    if sum(p.numel() for p in model.parameters()) > COPY_UP_TO:
+        return 50 * torch.finfo(model.dtype).eps
+    exact = copy.deepcopy(model).float()
+    reference = exact(input_ids=ids[None], use_cache=False).logits[0]
+    return 2 * float((stock - reference).abs().max()) / spread + TOLERANCE
+
+

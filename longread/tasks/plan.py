@@ -1,0 +1,50 @@
+"""``--dry-run``: what a command would do, without reading anything into a model.
+
+Knows the text, the model's config and the speeds measured before. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from longread.config import Options
+from longread.events import Done, Event, Planned
+from longread.model.find import Found, find_model
+from longread.tasks import estimate, reading
+
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Block, window and sinks, in tokens."""
+
+    block: int
+    window: int
+    sinks: int
+
+
+def plan(command: str, path: str, options: Options, **task_options: Any) -> Iterator[Event]:
+    """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``."""
+    with reading.opened(path, options) as job:
+        yield from reading.announce(job)
+        found = find_model(options.model)
+        from longread.model.tokens import load_encoder
+
+        with job.tally.phase("load"):
+            encoder = load_encoder(found.folder)
+        passes = len(task_options.get("arms", ())) or 1
+        planned = estimate.plan(job, found, encoder, _sizes(found, options))
+        yield Planned(**{**vars(planned), "seconds": planned.seconds * passes})
+        job.tally.unread = planned.tokens
+        yield Done(command, options.model, job.document.as_dict(), planned, job.tally.as_dict())
+
+
+def _sizes(found: Found, options: Options) -> Sizes:
+    memory, config = options.memory, found.config
+    trained = config.get("max_position_embeddings") or 2048
+    window = memory.window or min(trained, 4096)
+    learned = found.entry is not None and found.entry.learned_sink is not None
+    sinks = memory.sinks if memory.sinks is not None else (1 if learned else 4)
+    return Sizes(memory.block or max(1, window // 4), window, sinks)

@@ -1,0 +1,187 @@
+"""What every task does first: open the text, load the model, read it block by block.
+
+Knows the order of the phases and how to count what was read, learned and left unread.
+Knows nothing of what a task makes of the reading, nor of how events are shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from longread.config import Options
+from longread.errors import InputError, Interrupted
+from longread.events import BlockRead, Event, Loaded, Note, Opened, Planned, Progress
+from longread.reader import Document, open_document
+from longread.reader.blocks import blocks
+from longread.reader.part import part
+from longread.tasks import estimate
+
+if TYPE_CHECKING:
+    from longread.engine.session import Session, Shape
+    from longread.model.load import LoadedModel
+
+# The most that the estimate of the tokens ahead is ahead of the first block, as a share of the book.
+_STEPS = 400
+
+
+@dataclass
+class Tally:
+    """Tokens and seconds of a job, as ``stats`` reports them."""
+
+    read: int = 0
+    learned: int = 0
+    unread: int = 0
+    nll: float = 0.0
+    blocks: int = 0
+    share: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to the phase ``name``."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "tokens": {"read": self.read, "learned": self.learned, "dropped": 0, "unread": self.unread},
+            "blocks": self.blocks,
+            "share": round(self.share, 6),
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+        }
+
+
+@dataclass
+class Job:
+    """One text about to be read. ``start`` and ``end`` are the characters asked for with ``--part``."""
+
+    document: Document
+    options: Options
+    start: int
+    end: int
+    tally: Tally = field(default_factory=Tally)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def characters(self) -> int:
+        return self.end - self.start
+
+    def warn(self, text: str) -> Note:
+        """A warning for the user, remembered for the report."""
+        self.warnings.append(text)
+        return Note(text, "warning")
+
+
+@contextmanager
+def opened(path: str, options: Options) -> Iterator[Job]:
+    """Open the text at ``path`` and find the part that is wanted."""
+    began = time.perf_counter()
+    with open_document(path, encoding=options.encoding) as document:
+        start, end = part(document, options.part) if options.part else (0, document.characters)
+        job = Job(document, options, start, end)
+        job.tally.seconds["open"] = time.perf_counter() - began
+        yield job
+
+
+def announce(job: Job) -> Iterator[Event]:
+    """What the text is, and what of it could not be read as it stands."""
+    document = job.document
+    yield Opened(document.as_dict(), document.words, document.left_out)
+    for text in document.notes:
+        yield job.warn(text)
+
+
+def load(job: Job) -> LoadedModel:
+    """The model that the options ask for, proved."""
+    from longread.memory.policy import make_policy
+    from longread.model.load import load_model
+
+    with job.tally.phase("load"):
+        return load_model(job.options.model, make_policy, device=job.options.device, dtype=job.options.dtype)
+
+
+def shape_of(loaded: LoadedModel, options: Options) -> Shape:
+    """Block, window and sinks for this model and these options."""
+    from longread.engine.session import shape_for
+
+    return shape_for(loaded.backbone, options.memory, len(loaded.prefix), learned_sink=loaded.learned_sink)
+
+
+def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0) -> Iterator[Event]:
+    """What the model is and what is about to be done; ``passes`` readings of the text."""
+    shape = shape_of(loaded, job.options)
+    stateful = loaded.backbone.stateful
+    yield Loaded(
+        model=loaded.name,
+        parameters=loaded.parameters,
+        device=str(loaded.backbone.device),
+        dtype=str(loaded.backbone.dtype).removeprefix("torch."),
+        policy="sink" if stateful else "recompute",
+        trust=loaded.trust.says,
+        seconds=job.tally.seconds.get("load", 0.0),
+    )
+    if not stateful:
+        yield job.warn(f"{loaded.name} is read in chunks without a cache: {loaded.verdict.why}")
+    if loaded.encoder.note:
+        yield Note(loaded.encoder.note)
+    plan = estimate.plan(job, loaded.found, loaded.encoder, shape, stateful=stateful)
+    yield Planned(**{**vars(plan), "seconds": plan.seconds * passes})
+
+
+def read_blocks(job: Job, loaded: LoadedModel, session: Session, *, phase: str = "reading") -> Iterator[Event]:
+    """Every block of the job through the session: ``BlockRead`` and ``Progress``, in order.
+
+    Raises ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes
+    through once the tally is right.
+    """
+    document, tally = job.document, job.tally
+    began, count = time.perf_counter(), 0
+    at = job.start
+    try:
+        for block in blocks(document, loaded.encoder, session.shape.block, start=job.start, end=job.end):
+            events = session.step(block)
+            report = events[-1]
+            assert isinstance(report, BlockRead)
+            at, count = block.end, count + len(block)
+            tally.read += len(block)
+            tally.learned += len(block) if report.learned else 0
+            tally.nll += report.nll
+            tally.blocks += 1
+            tally.share = (at - job.start) / max(document.characters, 1)
+            for event in events:
+                if isinstance(event, Note) and event.level == "warning":
+                    job.warnings.append(event.text)
+                yield event
+            seconds = time.perf_counter() - began
+            done = (at - job.start) / max(job.characters, 1)
+            yield Progress(
+                phase=phase,
+                done=count,
+                total=round(count / max(done, 1e-9)),
+                unit="tokens",
+                chapter=document.chapters[block.chapter].title if block.chapter is not None else "",
+                share=block.share,
+                tokens_per_second=count / seconds,
+                seconds_left=seconds / max(done, 1e-9) * (1 - done),
+            )
+    finally:
+        seconds = time.perf_counter() - began
+        tally.seconds[phase] = tally.seconds.get(phase, 0.0) + seconds
+        left = job.end - at
+        tally.unread = round(count * left / max(at - job.start, 1)) if left else 0
+    if not count:
+        raise InputError(f"{document.name} holds no text that could be read", "look at it with `longread read --text`")
+    estimate.remember_speed(loaded.found, loaded.parameters, session.shape, job.options, count / seconds)
+
+
+def stopped(job: Job, error: Interrupted) -> Interrupted:
+    """The same interruption, worded with how far the reading came."""
+    words = f"stopped after {job.tally.share:.0%} of the book ({job.tally.read:,} tokens)"
+    return Interrupted(words, error.hint)

@@ -1,0 +1,153 @@
+"""``score``: streaming perplexity, arm by arm.
+
+Knows what each arm keeps and learns, and how a score is summed: NLL over tokens,
+exponentiated once. Knows nothing of tables and sparklines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from longread.config import Memory, Options
+from longread.errors import Interrupted, UsageError
+from longread.events import BlockRead, Done, Event, Progress
+from longread.tasks import reading
+
+# KV policy and sinks of each way to keep the past; None takes the sinks from the model.
+_PASTS = {"window": ("sink", 0), "sink": ("sink", None), "recompute": ("recompute", None)}
+_RECIPES = {"": None, "+lora": "fused", "+paper": "paper"}
+ARMS = tuple(past + learning for past in _PASTS for learning in _RECIPES)
+SEGMENTS = 12
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Perplexity between two shares of what was read."""
+
+    from_: float
+    to: float
+    perplexity: float
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm's figures. ``nll`` is the sum in nats over ``tokens``; bits a byte are of the UTF-8 text."""
+
+    perplexity: float
+    bits_per_byte: float
+    nll: float
+    tokens: int
+    tokens_per_second: float
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """All arms in the order asked for."""
+
+    arms: dict[str, Arm]
+
+
+def memory_of(arm: str, memory: Memory) -> tuple[str, Memory]:
+    """KV policy and memory options of an arm; ``UsageError`` for one that does not exist."""
+    past, _, learning = arm.partition("+")
+    recipe = "+" + learning if learning else ""
+    if past not in _PASTS or recipe not in _RECIPES or arm.endswith("+"):
+        raise UsageError(f"there is no arm {arm!r}", f"the arms are {', '.join(ARMS)}")
+    policy, sinks = _PASTS[past]
+    name = _RECIPES[recipe]
+    memory = replace(memory, learn=name is not None, recipe=name or memory.recipe)
+    return policy, memory if sinks is None else replace(memory, sinks=sinks)
+
+
+def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+lora")) -> Iterator[Event]:
+    """Read the text once for each arm; the result is a ``Score``."""
+    chosen = {arm: memory_of(arm, options.memory) for arm in arms}
+    with reading.opened(path, options) as job:
+        yield from reading.announce(job)
+        loaded = reading.load(job)
+        yield from reading.introduce(job, loaded, passes=len(chosen))
+        size = sum(len(piece.encode("utf-8")) for piece in job.document.text(job.start, job.end))
+        from longread.engine.session import Session
+
+        found: dict[str, Arm] = {}
+        partial = False
+        for number, (arm, (policy, memory)) in enumerate(chosen.items()):
+            arm_job = replace(job, options=replace(options, memory=memory), tally=reading.Tally())
+            shape = reading.shape_of(loaded, arm_job.options)
+            points: list[tuple[float, float, int]] = []
+            try:
+                with Session(
+                    loaded.backbone, loaded.prefix, shape, memory, policy=policy, seed=options.seed
+                ) as session:
+                    for event in reading.read_blocks(arm_job, loaded, session, phase=arm):
+                        if isinstance(event, BlockRead):
+                            points.append((event.block.end, event.nll, event.tokens))
+                        if isinstance(event, Progress):
+                            event = _over_all(event, number, len(chosen))
+                        yield event
+            except Interrupted:
+                partial = True
+            finally:
+                job.tally.seconds |= arm_job.tally.seconds
+            if partial:
+                break  # an arm that read less than the others cannot be compared with them
+            found[arm] = _arm(points, job.start, job.end, size, arm_job.tally.seconds[arm])
+            job.tally.read += arm_job.tally.read
+            job.tally.learned += arm_job.tally.learned
+            job.tally.blocks += arm_job.tally.blocks
+            job.tally.share = arm_job.tally.share
+        yield Done(
+            "score",
+            loaded.name,
+            job.document.as_dict(),
+            Score(found),
+            job.tally.as_dict(),
+            partial=partial,
+            warnings=tuple(job.warnings),
+        )
+
+
+def _over_all(event: Progress, number: int, count: int) -> Progress:
+    """Progress within one arm as progress over all of them; arms take about the same time."""
+    left = event.seconds_left
+    spent = event.done / max(event.tokens_per_second, 1e-9)
+    whole = None if left is None else spent + left
+    return replace(
+        event,
+        done=event.done + number * event.total,
+        total=event.total * count,
+        seconds_left=None if whole is None else left + whole * (count - number - 1),
+    )
+
+
+def _arm(points: list[tuple[float, float, int]], start: int, end: int, size: int, seconds: float) -> Arm:
+    nll, tokens = sum(p[1] for p in points), sum(p[2] for p in points)
+    sums = [[0.0, 0] for _ in range(SEGMENTS)]
+    for stop, part_nll, part_tokens in points:
+        # A block belongs to the segment in which it ends.
+        at = min(SEGMENTS - 1, math.ceil((stop - start) / max(end - start, 1) * SEGMENTS) - 1)
+        sums[at][0] += part_nll
+        sums[at][1] += part_tokens
+    segments = tuple(
+        Segment(i / SEGMENTS, (i + 1) / SEGMENTS, perplexity(part_nll, part_tokens))
+        for i, (part_nll, part_tokens) in enumerate(sums)
+        if part_tokens
+    )
+    return Arm(
+        perplexity=perplexity(nll, tokens),
+        bits_per_byte=nll / math.log(2) / max(size, 1),
+        nll=nll,
+        tokens=tokens,
+        tokens_per_second=tokens / max(seconds, 1e-9),
+        segments=segments,
+    )
+
+
+def perplexity(nll: float, tokens: int) -> float:
+    """exp of the mean NLL; infinite where that overflows, NaN for no tokens."""
+    if not tokens:
+        return math.nan
+    return math.exp(nll / tokens) if nll / tokens < 700 else math.inf

@@ -1,0 +1,167 @@
+"""``summarize``: a whole book in a few hundred words, quoted or written.
+
+Knows the length asked for and which style a model is trusted with. The styles
+themselves stand in ``extract`` and ``abstract``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from longread.config import Options
+from longread.errors import Interrupted, UnsupportedError, UsageError
+from longread.events import BlockRead, Done, Event, Progress
+from longread.tasks import reading
+from longread.tasks.extract import choose
+from longread.tasks.extract.traits import counts_characters
+from longread.tasks.gather import Gatherer
+
+LENGTHS = {"short": 150, "medium": 400, "long": 1200}
+STYLES = ("auto", "extract", "abstract")
+_NAMES = 12
+_PER_CHAPTER = 25  # words that a chapter's paragraph needs at least
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the summary says of one chapter; ``spans`` are what it quotes or covers."""
+
+    chapter: str
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name met often: how many times, and the chapter that has it first."""
+
+    name: str
+    count: int
+    chapter: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``summary`` is prose alone; ``sections`` say where it comes from."""
+
+    summary: str
+    sections: tuple[Section, ...]
+    names: tuple[Name, ...] = ()
+
+
+def summarize(
+    path: str,
+    options: Options,
+    *,
+    length: str = "medium",
+    words: int | None = None,
+    by: str = "book",
+    style: str = "auto",
+    lang: str | None = None,
+) -> Iterator[Event]:
+    """Summarize the text at ``path``; the result is a ``Summary``.
+
+    ``words`` overrules ``length`` (Chinese and Japanese count characters); ``by`` is
+    "book" or "chapter"; ``lang`` is the language that an abstract is written in.
+    ``UnsupportedError`` where a model is asked to write that is not trusted to.
+    """
+    wanted = words or _length(length)
+    with reading.opened(path, options) as job:
+        yield from reading.announce(job)
+        loaded = reading.load(job)
+        yield from reading.introduce(job, loaded)
+        if style == "auto":
+            style = "abstract" if loaded.trust.writes else "extract"
+        if style == "abstract" and not loaded.trust.writes:
+            raise UnsupportedError(
+                f"{loaded.name} is not trusted to write a summary ({loaded.trust.says})",
+                "use --style extract, or --model with a larger instruction-tuned model",
+            )
+        if by == "chapter":
+            wanted = max(wanted, _PER_CHAPTER * len(job.document.chapters))
+        if style == "abstract":
+            from longread.tasks.abstract import abstract as make
+        else:
+            make = _extract
+        summary, partial = yield from make(job, loaded, wanted, by=by, lang=lang)
+        yield Done(
+            "summarize",
+            loaded.name,
+            job.document.as_dict(),
+            summary,
+            job.tally.as_dict() | {"style": style, "length": wanted, "got": _measure(summary.summary, job)},
+            partial=partial,
+            warnings=tuple(job.warnings),
+        )
+
+
+def _length(name: str) -> int:
+    if name not in LENGTHS:
+        raise UsageError(f"there is no length {name!r}", f"use {', '.join(LENGTHS)} or --words N")
+    return LENGTHS[name]
+
+
+def _measure(text: str, job: reading.Job) -> int:
+    if counts_characters(job.document.language):
+        return sum(not c.isspace() for c in text)
+    return len(text.split())
+
+
+def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator[Event]:
+    """Read the book once, then choose among its own sentences."""
+    from longread.engine.session import Session
+
+    document, partial = job.document, False
+    width = loaded.backbone.model.get_output_embeddings().weight.shape[1]
+    gatherer = Gatherer(document, job.start, job.end, width)
+    shape = reading.shape_of(loaded, job.options)
+    with Session(
+        loaded.backbone, loaded.prefix, shape, job.options.memory, seed=job.options.seed, keep_hidden=True
+    ) as session:
+        try:
+            for event in reading.read_blocks(job, loaded, session):
+                if isinstance(event, BlockRead):
+                    gatherer.feed(event)
+                yield event
+        except Interrupted:
+            partial = True
+    yield Progress("choosing sentences", 0, 1, "steps")
+    with job.tally.phase("choose"):
+        names = gatherer.names.top(40)
+        spans = choose(
+            gatherer.collector,
+            length=wanted,
+            language=document.language,
+            chapters=document.chapters,
+            names=[name for name, _, _ in names],
+        )
+        summary = _assemble(document, spans, names[:_NAMES])
+    yield Progress("choosing sentences", 1, 1, "steps", share=job.tally.share)
+    return summary, partial
+
+
+def _assemble(document, spans: list[tuple[int, int]], names) -> Summary:
+    joined = "" if counts_characters(document.language) else " "
+    texts = [joined.join(text.split()) for text in document.slices(spans)]
+    placed = [(document.chapter_at(span[0]), span, text) for span, text in zip(spans, texts, strict=True)]
+    sections = []
+    for chapter, group in groupby(placed, key=lambda item: item[0]):
+        items = list(group)
+        sections.append(
+            Section(
+                chapter=_title(document, chapter),
+                text=joined.join(text for _, _, text in items),
+                spans=tuple(span for _, span, _ in items),
+            )
+        )
+    return Summary(
+        summary="\n\n".join(section.text for section in sections),
+        sections=tuple(sections),
+        names=tuple(Name(name, count, _title(document, chapter)) for name, count, chapter in names),
+    )
+
+
+def _title(document, chapter: int | None) -> str:
+    return "" if chapter is None else document.chapters[chapter].title

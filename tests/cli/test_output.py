@@ -1,0 +1,148 @@
+"""Output files: whole or not at all, and never over someone else's."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+
+from longread.cli.output import OutputFile
+from longread.errors import OutputError
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_answer_goes_to_the_file_and_nothing_to_stdout(cli, tmp_path):
+    code, out, err = cli("summarize", "novel.txt", "-o", "out.txt")
+    assert (code, out) == (0, "")
+    assert names(tmp_path) == ["out.txt"]
+    assert (tmp_path / "out.txt").read_bytes().startswith(b"Names\nAnna, 12 times")
+    assert f"written in {tmp_path / 'out.txt'}" in err
+
+
+def test_its_own_output_is_replaced_and_a_changed_one_is_not(cli, tmp_path):
+    out = tmp_path / "out.txt"
+    assert cli("summarize", "novel.txt", "-o", out)[0] == 0
+    assert cli("score", "novel.txt", "-o", out)[0] == 0
+    before = out.read_bytes()
+    # Same size, same time, other content: only looking inside can tell.
+    times = out.stat().st_mtime_ns
+    out.write_bytes(before[:-2] + b"!\n")
+    os.utime(out, ns=(times, times))
+    code, _, err = cli("summarize", "novel.txt", "-o", out)
+    assert code == 1 and "changed since" in err and "--force" in err and str(out) in err
+    assert out.read_bytes() == before[:-2] + b"!\n"
+    assert cli("summarize", "novel.txt", "-o", out, "--force")[0] == 0
+    assert out.read_bytes().startswith(b"Names")
+
+
+def test_a_foreign_file_is_refused_before_the_work_begins(cli, tmp_path):
+    (tmp_path / "mine.txt").write_text("precious", encoding="utf-8")
+    code, out, err = cli("summarize", "novel.txt", "-o", "mine.txt")
+    assert (code, out) == (1, "") and "A Title" not in err
+    assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "precious"
+    assert names(tmp_path) == ["mine.txt"]
+
+
+def test_a_file_that_appears_while_the_job_runs_is_not_replaced(tmp_path):
+    place = OutputFile(tmp_path / "out.txt")
+    place.write("answer")
+    (tmp_path / "out.txt").write_text("precious", encoding="utf-8")
+    with pytest.raises(OutputError):
+        place.commit()
+    assert names(tmp_path) == ["out.txt"] and (tmp_path / "out.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_nothing_stands_in_its_place_before_it_is_complete(tmp_path):
+    place = OutputFile(tmp_path / "out.txt")
+    place.write("half")
+    assert not (tmp_path / "out.txt").exists()
+    place.discard()
+    assert names(tmp_path) == []
+
+
+def test_a_whole_result_takes_the_place_of_a_partial_one(tmp_path):
+    place = OutputFile(tmp_path / "out.txt")
+    place.write("half")
+    assert place.commit(partial=True) == str(tmp_path / "out.txt.partial")
+    assert names(tmp_path) == ["out.txt.partial"]
+    place = OutputFile(tmp_path / "out.txt")
+    place.write("whole")
+    place.commit()
+    assert names(tmp_path) == ["out.txt"]
+
+
+def test_a_foreign_partial_file_stays(tmp_path):
+    (tmp_path / "out.txt.partial").write_text("precious", encoding="utf-8")
+    place = OutputFile(tmp_path / "out.txt")
+    place.write("whole")
+    place.commit()
+    assert names(tmp_path) == ["out.txt", "out.txt.partial"]
+
+
+def test_the_list_of_outputs_is_private_and_forgets_what_is_gone(tmp_path, home):
+    for name in ("a", "b"):
+        place = OutputFile(tmp_path / name)
+        place.write(name)
+        place.commit()
+        if name == "a":
+            (tmp_path / "a").unlink()
+    assert [*json.loads((home / "outputs.json").read_text(encoding="utf-8"))] == [str(tmp_path / "b")]
+    assert names(home) == ["outputs.json"]
+    if os.name == "posix":
+        assert stat.S_IMODE((home / "outputs.json").stat().st_mode) == 0o600
+
+
+def test_a_damaged_list_replaces_nothing(tmp_path, home):
+    place = OutputFile(tmp_path / "a")
+    place.write("a")
+    place.commit()
+    (home / "outputs.json").write_text("[", encoding="utf-8")
+    with pytest.raises(OutputError):
+        OutputFile(tmp_path / "a")
+
+
+@pytest.mark.parametrize("place", ["no/such/out.txt", "file/out.txt"])
+def test_a_place_that_cannot_be_is_told_before_the_work(cli, tmp_path, place):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    code, _, err = cli("summarize", "novel.txt", "-o", place)
+    assert code == 1 and err.startswith("error: ") and "A Title" not in err
+
+
+def test_text_is_utf8_with_line_feeds_whatever_it_holds(tmp_path):
+    place = OutputFile(tmp_path / "a")
+    place.write("西\n\ud800\n")
+    place.commit()
+    assert (tmp_path / "a").read_bytes() == "西\n?\n".encode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX links and devices")
+def test_links_are_followed_and_devices_written_to(cli, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real" / "out.txt")
+    assert cli("summarize", "novel.txt", "-o", "link.txt")[0] == 0
+    assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "real" / "out.txt").is_file()
+    assert cli("summarize", "novel.txt", "-o", os.devnull)[0] == 0
+    assert not os.path.isfile(os.devnull)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX rights")
+def test_rights_are_the_user_s_own(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        place = OutputFile(tmp_path / "a")
+        place.write("a")
+        place.commit()
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_one_file_into_a_folder_that_exists(cli, tmp_path):
+    (tmp_path / "out").mkdir()
+    assert cli("score", "some/novel.txt", "-o", "out", "--json")[0] == 0
+    assert names(tmp_path / "out") == ["novel.score.json"]

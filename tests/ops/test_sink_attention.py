@@ -1,0 +1,88 @@
+"""The reference of sink_attention against one mask over everything, in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from longread_kernels.sink_attention import sink_attention
+
+
+def plain(q, k, v, *, start, window, scale, q_sink, k_sink, v_sink, sliding, softcap, sink_logits):
+    """[queries, keys] in one piece, the rule of visibility written out token by token."""
+    heads, n = q.shape[1], q.shape[2]
+    groups = heads // k.shape[1]
+    cached = k.shape[2] - n
+    sinks = 0 if k_sink is None else k_sink.shape[2]
+    out = torch.empty_like(q)
+    for h in range(heads):
+        for i in range(n):
+            p, scores, values = start + i, [], []
+            for s in range(sinks):
+                if sliding is None or min(p, window - 1) - s < sliding:
+                    scores.append(q_sink[0, h, i] @ k_sink[0, h // groups, s])
+                    values.append(v_sink[0, h // groups, s])
+            for j in range(cached + n):
+                distance = p - (start - cached + j)
+                if 0 <= distance < window - sinks and (sliding is None or distance < sliding):
+                    scores.append(q[0, h, i] @ k[0, h // groups, j])
+                    values.append(v[0, h // groups, j])
+            z = torch.stack(scores) * scale
+            if softcap is not None:
+                z = softcap * torch.tanh(z / softcap)
+            if sink_logits is not None:
+                z = torch.cat((z, sink_logits[h, None]))
+            weights = torch.softmax(z, 0)[: len(values)]
+            out[0, h, i] = weights @ torch.stack(values)
+    return out
+
+
+CASES = [
+    # n, cached, sinks, window, start, sliding, softcap, learned sink, tile
+    (5, 0, 0, 12, 0, None, None, False, 256),
+    (1, 7, 2, 10, 40, None, None, False, 256),
+    (9, 7, 2, 10, 40, None, None, False, 256),
+    (23, 7, 2, 10, 40, None, None, False, 4),  # a block longer than the window
+    (9, 7, 3, 11, 3, None, None, False, 3),
+    (9, 8, 3, 12, 11, 5, None, False, 4),  # the sliding window hides the sinks
+    (9, 4, 3, 20, 7, 9, None, False, 4),  # and here loses them one by one
+    (6, 7, 2, 10, 40, None, 3.0, False, 256),
+    (6, 7, 2, 10, 40, None, None, True, 4),
+    (6, 7, 2, 10, 40, 4, 3.0, True, 4),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("groups", [1, 3])
+def test_reference_is_the_rule_written_out(case, groups):
+    n, cached, sinks, window, start, sliding, softcap, learned, tile = case
+    make = torch.Generator().manual_seed(3)
+    dim, kv = 6, 2
+
+    def random(*shape):
+        return torch.randn(*shape, generator=make, dtype=torch.float64).requires_grad_()
+
+    q, q_sink = random(1, kv * groups, n, dim), random(1, kv * groups, n, dim)
+    k, v = random(1, kv, cached + n, dim), random(1, kv, cached + n, dim)
+    k_sink, v_sink = (random(1, kv, sinks, dim), random(1, kv, sinks, dim)) if sinks else (None, None)
+    logits = random(kv * groups) if learned else None
+    options = {
+        "start": start,
+        "window": window,
+        "scale": 0.7,
+        "q_sink": q_sink if sinks else None,
+        "k_sink": k_sink,
+        "v_sink": v_sink,
+        "sliding": sliding,
+        "softcap": softcap,
+        "sink_logits": logits,
+    }
+    expected = plain(q, k, v, **options)
+    ours = sink_attention(q, k, v, **options, tile=tile)
+    assert torch.allclose(ours, expected, atol=1e-12, rtol=0)
+    inputs = [x for x in (q, k, v, q_sink if sinks else None, k_sink, v_sink, logits) if x is not None]
+    weight = torch.randn(ours.shape, generator=make, dtype=torch.float64)
+    mine = torch.autograd.grad((ours * weight).sum(), inputs, allow_unused=True)
+    theirs = torch.autograd.grad((expected * weight).sum(), inputs, allow_unused=True)
+    for a, b, x in zip(mine, theirs, inputs, strict=True):
+        zero = torch.zeros_like(x)
+        assert torch.allclose(zero if a is None else a, zero if b is None else b, atol=1e-11, rtol=0)

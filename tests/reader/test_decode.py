@@ -1,0 +1,125 @@
+"""Decoding piece by piece: equal to decoding at once, and honest about damage."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from longread.errors import InputError
+from longread.reader import files, open_document
+from longread.reader.charset import detect, usual
+from longread.reader.files import DiskFile
+
+RUSSIAN = "Он сказал, что это был не он и что она его не знает. Всё было так, как он и думал.\n"
+GERMAN = "Er sagte, daß es nicht für ihn sei, und die Tür schloß sich über der schönen Öffnung.\n"
+CHINESE = "这个时候他们说，我们还没有看见那个地方，为什么要回来呢？\n"
+TRADITIONAL = "這個時候他們說，我們還沒有看見那個地方，為什麼要回來呢？\n"
+JAPANESE = "私はその人を常に先生と呼んでいた。だからここでもただ先生と書くだけで本名は打ち明けない。\n"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "gb18030"])
+def test_line_ends_and_characters_across_chunks(tmp_path, monkeypatch, size, codec):
+    monkeypatch.setattr(files, "CHUNK", size)
+    pieces = ["a", "é", "漢", "𠀀", "\n", "\r", "\r\n", "\r\r", " "]
+    raw = "x" + "".join(random.Random(size).choices(pieces, k=300))
+    path = tmp_path / "a.txt"
+    path.write_bytes(raw.encode(codec))
+    with open_document(path, encoding=codec) as document:
+        assert "".join(document.text()) == raw.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "name"),
+    [
+        (RUSSIAN, "cp1251", "windows-1251"),
+        (RUSSIAN, "koi8-r", "koi8-r"),
+        (RUSSIAN, "cp866", "cp866"),
+        (GERMAN, "cp1252", "windows-1252"),
+        (CHINESE, "gb18030", "gb18030"),
+        (TRADITIONAL, "big5", "big5"),
+        (JAPANESE, "shift_jis", "shift_jis"),
+        (CHINESE, "utf-8", "utf-8"),
+        (JAPANESE + "Some words.\n", "utf-16-le", "utf-16-le"),
+        ("Plain words.\n", "utf-16-be", "utf-16-be"),
+    ],
+)
+def test_detection(tmp_path, text, codec, name):
+    path = tmp_path / "a.txt"
+    path.write_bytes((text * 40).encode(codec))
+    found = detect(DiskFile(path))
+    assert found.name == name
+    assert (text * 40).encode(codec).decode(found.codec) == text * 40
+
+
+def test_detection_without_line_ends(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes((CHINESE.strip() * 20_000).encode("gb18030"))
+    assert detect(DiskFile(path)).name == "gb18030"
+
+
+def test_one_accent_far_into_a_plain_book_is_seen(tmp_path):
+    path = tmp_path / "a.txt"
+    plain = b"The house was old and the garden was large, and he had it all to himself.\n" * 9000
+    path.write_bytes(plain + "They met at the café in the evening.\n".encode("cp1252") + plain)
+    with open_document(path) as document:
+        assert document.encoding == "windows-1252"
+        assert "café" in "".join(document.text())
+        assert not document.notes
+
+
+def test_a_few_bad_bytes_are_replaced_counted_and_placed(tmp_path):
+    good = (CHINESE * 4000).encode()
+    at = (len(good) // 3 // 84) * 84  # at a line's beginning
+    at = good.rfind(b"\n", 0, at) + 1
+    path = tmp_path / "a.txt"
+    path.write_bytes(good[:at] + b"\xff" + good[at:] + b"\xfe\n")
+    with open_document(path) as document:
+        text = "".join(document.text())
+        assert document.encoding == "utf-8"
+        assert text.count("\ufffd") == 2
+        assert text.replace("\ufffd", "") == CHINESE * 4000 + "\n"
+        assert "2 characters" in document.notes[0] and f"{at:,}" in document.notes[0]
+
+
+def test_replacement_characters_of_the_file_itself_are_no_damage(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(("lost: \ufffd\n" * 100).encode())
+    with open_document(path) as document:
+        assert document.notes == ()
+
+
+@pytest.mark.parametrize("codec", ["gb18030", "big5", "shift_jis"])
+def test_the_place_of_damage_in_double_byte_text(tmp_path, monkeypatch, codec):
+    monkeypatch.setattr(files, "CHUNK", 4097)
+    text = {"gb18030": CHINESE, "big5": TRADITIONAL, "shift_jis": JAPANESE}[codec] * 3000
+    good = text.encode(codec)
+    at = good.find(b"\n", 20_000) + 1
+    path = tmp_path / "a.txt"
+    path.write_bytes(good[:at] + b"\xff" + good[at:])
+    with open_document(path, encoding=codec) as document:
+        assert f"byte {at:,}" in document.notes[0]
+        assert "".join(document.text()).replace("\ufffd", "") == text
+
+
+def test_the_wrong_encoding_is_an_error_with_a_place(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes((RUSSIAN * 100).encode("cp1251"))
+    with pytest.raises(InputError, match=r"not utf-8.*byte 0") as caught:
+        open_document(path, encoding="utf-8")
+    assert "--encoding" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [
+        ("cp1251", "windows-1251"),
+        ("gbk", "gb18030"),
+        ("utf_8", "utf-8"),
+        ("koi8_r", "koi8-r"),
+        ("latin_1", "iso-8859-1"),
+    ],
+)
+def test_usual_names(codec, name):
+    assert usual(codec) == name
