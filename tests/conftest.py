@@ -102,6 +102,35 @@ def cli_env() -> Callable[..., dict[str, str]]:
 
 
 @pytest.fixture
+def start_cli(tmp_path: Path, cli_command: tuple[str, ...]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """``start_cli("summarize", path)``: the process itself, its streams piped; ended with the test."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object, stand_in: bool = False, **env: str) -> subprocess.Popen[str]:
+        children.append(
+            subprocess.Popen(
+                [*cli_command, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                cwd=tmp_path,
+                env=cli_environment(stand_in, **env),
+            )
+        )
+        return children[-1]
+
+    yield start
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        child.wait(30)
+        for stream in (child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
 def run_cli(tmp_path: Path, cli_command: tuple[str, ...]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """``run_cli("summarize", path)`` in a real process without a network or a terminal.
 

@@ -105,6 +105,7 @@ class Session:
         self._seed = seed
         self._keep_hidden = keep_hidden
         self._last: Tensor | None = None  # [1, width]: what predicts the next token
+        self._first = self._previous = self._prefix[:0]  # the sinks, and the block before this one
         self._stack = ExitStack()
 
     def __enter__(self) -> Session:
@@ -147,7 +148,7 @@ class Session:
                     events.append(Note(f"block {block.index + 1}: a gradient was not finite; its step was skipped"))
             hidden, nll = hidden.detach(), nll.detach()
             self._keep(rest)
-            self._last = hidden[-1:]
+            self._last, self._previous = hidden[-1:], rest
         if opening is not None and len(opening[1]):
             nll = torch.cat((opening[1], nll))
             hidden = opening[0] if hidden is None else torch.cat((opening[0], hidden))
@@ -183,6 +184,7 @@ class Session:
         borrowed = ids[: max(0, wanted - len(self._prefix))]
         head = torch.cat((self._prefix, borrowed))
         sinks = min(wanted, len(head))
+        self._first = head[:sinks]
         self.policy = make_policy(self._policy_name, self.backbone, window=self.shape.window, sinks=sinks)
         if self.lora is not None:
             self.recipe = self._recipe_class(self.lora, self.policy)
@@ -217,9 +219,15 @@ class Session:
         return self.backbone.nll(torch.cat((self._last, hidden[:-1])), ids)
 
     def _score_without(self, ids: Tensor) -> float:
-        """Sum of NLL over the block but its first token, with the adapter off."""
+        """Sum of NLL over the block but its first token, read by the model alone.
+
+        On keys of its own, of the sinks and the block before: the kept keys were made with
+        the adapter, and a model reading a ruined adapter's keys is no yardstick for it.
+        """
+        room = max(0, self.shape.window - len(self._first) - len(ids))
+        context = torch.cat((self._first, self._previous[len(self._previous) - min(room, len(self._previous)) :]))
         with torch.no_grad(), self.lora.off():
-            hidden = self.policy.forward(ids)
+            hidden = self.backbone.hidden(torch.cat((context, ids)))[-len(ids) :]
             return float(self.backbone.nll(hidden[:-1], ids[1:]).double().sum())
 
     def _keep(self, ids: Tensor) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -18,17 +17,13 @@ posix = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
 
 @pytest.fixture
-def interrupted(cli_command, cli_env, tmp_path):
+def interrupted(start_cli):
     """``interrupted(*arguments)``: start, wait, signal it; its exit code, stdout, stderr, seconds."""
 
     def run(
         *arguments: str, number: int = signal.SIGINT, times: int = 1, **env: str
     ) -> tuple[int, str, str, float]:
-        child = subprocess.Popen(
-            [*cli_command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
-            env=cli_env(True, **env), encoding="utf-8",
-        )  # fmt: skip
-        assert child.stderr is not None
+        child = start_cli(*arguments, stand_in=True, **env)
         seen = ""
         while "reading" not in seen and "this takes" not in seen:
             seen += child.stderr.readline()

@@ -54,21 +54,10 @@ def test_jsonl_streams_every_event(cli):
     assert events[-1]["result"]["sections"][0]["chapter"] == "One"
 
 
-def test_jsonl_is_streamed_not_collected(cli_command, cli_env, tmp_path):
-    import subprocess
-
-    child = subprocess.Popen(
-        [*cli_command, "summarize", "stubborn", "--jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        cwd=tmp_path, env=cli_env(True),
-    )  # fmt: skip
-    assert child.stdout is not None
-    try:
-        # The job hangs after its first progress; four lines must be out by then.
-        assert [json.loads(child.stdout.readline())["event"] for _ in range(4)][-1] == "progress"
-    finally:
-        child.kill()
-        child.stdout.close()
-        child.wait(30)
+def test_jsonl_is_streamed_not_collected(start_cli):
+    child = start_cli("summarize", "stubborn", "--jsonl", stand_in=True)
+    # The job hangs after its first progress; four lines must be out by then.
+    assert [json.loads(child.stdout.readline())["event"] for _ in range(4)][-1] == "progress"
 
 
 def test_on_failure_stdout_is_empty(cli):

@@ -35,7 +35,7 @@ def test_people_with_titles_possessives_and_particles() -> None:
 
 def test_capitals_that_mark_no_name() -> None:
     lines = [
-        "On Monday he read Chapter Two aloud, and I said Oh!",
+        "On Monday he read Chapter XI aloud, and I said Oh!",
         "The house stood; the STORM came; and then a French ship.",
         "Poor Eleanor wept.",
         "Poor people wept, and poor Eleanor with them.",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_every_text_is_covered_in_order(text: str, language: str) -> None:
     spans = sentences(text, language)
     assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
     assert all(text[a:b] == text[a:b].strip() and a < b for a, b in spans)
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
 
 
 def test_a_sentence_does_not_depend_on_what_lies_in_other_paragraphs() -> None:

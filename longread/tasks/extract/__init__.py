@@ -31,7 +31,7 @@ def summarize_extractive(
     ``vectors`` [n, width] are mean hidden states and ``nll`` [n] mean surprisals of the sentences at
     ``spans``. The streaming task does the same passage by passage.
     """
-    collected, counter = Collector(vectors.shape[1]), NameCounter(language)
+    collected, counter = Collector(vectors.shape[1] if len(spans) else 1), NameCounter(language)
     starts = [chapter.start for chapter in chapters]
     at = 0
     for low, high in _passages(text):

@@ -32,8 +32,8 @@ _NEAR = 0.45  # share of words two sentences may have in common
 _LEAVE = 0.1  # share of the chosen that may lean on what is not quoted
 _APPENDED = re.compile(
     r"^\W*(?:table of )?(?:contents|index|foot ?notes?|notes|end ?notes|appendix|glossary|bibliography|"
-    r"illustrations|list of|errata|advertisements?|transcriber|colophon|sommaire|table des|inhalt|anmerkungen|примечания|"
-    r"оглавление|содержание|目录|目錄|目次|注释|註釋|附录|附錄)\b",
+    r"illustrations|list of|errata|advertisements?|transcriber|colophon|sommaire|table des|inhalt|"
+    r"anmerkungen|примечания|оглавление|содержание|目录|目錄|目次|注释|註釋|附录|附錄)\b",
     re.IGNORECASE,
 )
 _FACTORS = {
@@ -236,7 +236,9 @@ def _pick(
     if picks.rows:
         alike = np.clip((ground.vectors @ view.of(picks.rows[-_REMEMBERED:]).T).max(1), 0, 1)
     for _ in range(count):
-        gain = np.maximum(ground.likeness - covered[:, None], 0).mean(0)
+        gain = (
+            np.maximum(ground.likeness - covered[:, None], 0).mean(0) + 1e-3
+        )  # or a text of no vectors has no order
         value = view.weights[candidates] * gain * (1 - 0.7 * alike**2)
         value = value / max(float(value[open_].max(initial=0)), 1e-9) - aversion * 0.5 * lengths
         if picks.dependent >= allowed:

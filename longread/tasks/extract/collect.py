@@ -38,14 +38,16 @@ class Collector:
         Width of the vectors given to ``add``. Above 256 they are projected to 256 by a fixed random
         matrix, which keeps their angles.
     capacity
-        Above so many rows every second one is given up, the poorer of each two neighbours.
+        Above so many rows only one of each two neighbours is kept, then of each four, and so on: the
+        easiest to quote. What is kept covers the book evenly.
     """
 
     def __init__(self, width: int, capacity: int = 160_000) -> None:
-        self.capacity = max(2 * _CHUNK, capacity)
+        self.capacity = max(2, capacity // 2 * 2)
         self._rows: list[np.ndarray] = []
         self._vectors: list[np.ndarray] = []
-        self._count = 0
+        self._count = self._met = 0
+        self._stride, self._last_cost = 1, 0  # of so many neighbours one is kept, the easiest to quote
         self._projection = None
         if width > WIDTH:
             random = np.random.default_rng(0)
@@ -72,12 +74,19 @@ class Collector:
         ``vector`` [width] is the mean hidden state of its ``tokens`` tokens, ``nll`` their mean surprisal
         in nats. Sentences are added in book order.
         """
-        if self._count >= self.capacity:
+        if self._count >= self.capacity and self._met % self._stride == 0:
             self._thin()
-        at = self._count % _CHUNK
-        if at == 0:
-            self._rows.append(np.zeros(_CHUNK, ROW))
-            self._vectors.append(np.zeros((_CHUNK, self.width), np.float16))
+        self._met += 1
+        cost = int(_cost(np.array([int(traits.marks)]))[0])
+        if self._stride == 1 or self._met % self._stride == 1:
+            self._count += 1
+            if self._count % _CHUNK == 1:
+                self._rows.append(np.zeros(_CHUNK, ROW))
+                self._vectors.append(np.zeros((_CHUNK, self.width), np.float16))
+        elif cost >= self._last_cost:
+            return
+        self._last_cost = cost
+        at = (self._count - 1) % _CHUNK
         row = self._rows[-1]
         row["start"][at], row["end"][at] = start, end
         row["chapter"][at] = -1 if chapter is None else chapter
@@ -85,10 +94,10 @@ class Collector:
         row["nll"][at] = nll
         row["length"][at] = min(traits.length, 65_535)
         row["marks"][at] = int(traits.marks)
+        row["names"][at] = row["grams"][at] = 0
         row["names"][at, : len(traits.names)] = traits.names
         row["grams"][at, : len(traits.grams)] = traits.grams
         self._vectors[-1][at] = self._direction(vector)
-        self._count += 1
 
     def rows(self) -> np.ndarray:
         """All rows [n] of ``ROW``, a copy."""
@@ -114,14 +123,11 @@ class Collector:
         return vector / norm if np.isfinite(norm) and norm > 0 else np.zeros_like(vector)
 
     def _thin(self) -> None:
-        """Of each two neighbours keep the one that is easier to quote; the book stays evenly covered."""
+        """Keep of each two neighbours the one that is easier to quote."""
         rows = self.rows()
-        poor = (rows["marks"] & int(Mark.HEADING | Mark.NOTE | Mark.BROKEN)) > 0
-        cost = (
-            4 * poor + 2 * ((rows["marks"] & int(Mark.SPEECH)) > 0) + ((rows["marks"] & int(Mark.LEANS)) > 0)
-        )
-        even = len(rows) // 2 * 2
-        keep = np.arange(0, even, 2) + (cost[1:even:2] < cost[0:even:2])
+        cost = _cost(rows["marks"])
+        keep = np.arange(0, len(rows), 2) + (cost[1::2] < cost[0::2])
+        self._stride *= 2
         old_vectors, self._rows, self._vectors = self._vectors, [], []
         self._count = len(keep)
         for low in range(0, len(keep), _CHUNK):
@@ -132,3 +138,9 @@ class Collector:
                 vectors[place] = old_vectors[row // _CHUNK][row % _CHUNK]
             self._rows.append(block)
             self._vectors.append(vectors)
+
+
+def _cost(marks: np.ndarray) -> np.ndarray:
+    """How hard sentences are to quote, from their marks [n]."""
+    flawed = (marks & int(Mark.HEADING | Mark.NOTE | Mark.BROKEN)) > 0
+    return 4 * flawed + 2 * ((marks & int(Mark.SPEECH)) > 0) + ((marks & int(Mark.LEANS)) > 0)

@@ -16,28 +16,31 @@ def _sets(words: dict[str, str]) -> dict[str, frozenset[str]]:
 # A sentence that opens with one of these is understood only after the one before it, or says I and you.
 LEANING = _sets(
     {
-        "en": """he she it they him her his hers its their them this that these those such so but and or nor yet
-            then however therefore thus moreover nevertheless nonetheless also besides hence still i we you one
-            another both neither either here there which who whom whose otherwise meanwhile accordingly
-            consequently furthermore again because for else though although what why how thereupon whereupon
-            thence likewise anyhow anyway indeed perhaps too no yes well oh ah myself himself herself themselves
-            ours mine yours thereby therein wherefore""",
-        "fr": """il elle ils elles ce cet cette ces cela ceci ça c' celui celle ceux celles on je j' nous vous tu
-            leur leurs lui eux son sa ses mais et ou or donc car ni puis alors ainsi cependant toutefois pourtant
-            aussi d'ailleurs ensuite enfin en y qui que dont où non oui eh ah oh là voilà voici quant""",
-        "de": """er sie es ihm ihn ihr ihre ihren ihrem ihrer sein seine seinen seinem seiner dies diese dieser
-            dieses diesem diesen das dessen deren jener jene jenes solche solcher solches ich wir du man aber und
-            oder denn doch jedoch also dann da daher darum deshalb dennoch trotzdem auch so hier dort dadurch
-            damit darauf dabei dazu davon hierauf hierbei indessen übrigens ja nein ach oh wer was welche welcher
-            welches nun weil""",
-        "ru": """он она оно они его ее её ему ей им их это этот эта эти этого этой этом этому этим тот та то те
-            такой такая такие я мы вы ты но и а или же зато однако потом затем тогда поэтому так также тоже
-            впрочем итак там тут здесь вот да нет ну ах ох кто что который которая которые ни если ибо наконец""",
-        "es": """él ella ello ellos ellas este esta esto estos estas ese esa eso esos esas aquel aquella yo
-            nosotros tú usted su sus pero y o ni pues entonces así sin luego después también además se le les""",
-        "it": """egli ella esso essa essi esse lui lei loro questo questa questi queste quello quella quelli
-            quelle io noi voi tu suo sua suoi sue ma e o né poi allora così però dunque quindi anche inoltre si
-            gli le lo ciò""",
+        "en": """he she it they him her his hers its their them this that these those such so but and or
+            nor yet then however therefore thus moreover nevertheless nonetheless also besides hence
+            still i we you one another both neither either here there which who whom whose otherwise
+            meanwhile accordingly consequently furthermore again because for else though although what
+            why how thereupon whereupon thence likewise anyhow anyway indeed perhaps too no yes well oh
+            ah myself himself herself themselves ours mine yours thereby therein wherefore""",
+        "fr": """il elle ils elles ce cet cette ces cela ceci ça c' celui celle ceux celles on je j' nous
+            vous tu leur leurs lui eux son sa ses mais et ou or donc car ni puis alors ainsi cependant
+            toutefois pourtant aussi d'ailleurs ensuite enfin en y qui que dont où non oui eh ah oh là
+            voilà voici quant""",
+        "de": """er sie es ihm ihn ihr ihre ihren ihrem ihrer sein seine seinen seinem seiner dies diese
+            dieser dieses diesem diesen das dessen deren jener jene jenes solche solcher solches ich wir
+            du man aber und oder denn doch jedoch also dann da daher darum deshalb dennoch trotzdem auch
+            so hier dort dadurch damit darauf dabei dazu davon hierauf hierbei indessen übrigens ja nein
+            ach oh wer was welche welcher welches nun weil""",
+        "ru": """он она оно они его ее её ему ей им их это этот эта эти этого этой этом этому этим тот та
+            то те такой такая такие я мы вы ты но и а или же зато однако потом затем тогда поэтому так
+            также тоже впрочем итак там тут здесь вот да нет ну ах ох кто что который которая которые ни
+            если ибо наконец""",
+        "es": """él ella ello ellos ellas este esta esto estos estas ese esa eso esos esas aquel aquella
+            yo nosotros tú usted su sus pero y o ni pues entonces así sin luego después también además
+            se le les""",
+        "it": """egli ella esso essa essi esse lui lei loro questo questa questi queste quello quella
+            quelli quelle io noi voi tu suo sua suoi sue ma e o né poi allora così però dunque quindi
+            anche inoltre si gli le lo ciò""",
     }
 )
 LEANING_CJK = {

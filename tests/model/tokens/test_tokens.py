@@ -41,6 +41,19 @@ def test_a_pad_token_that_is_a_character_stays_text(family):
     assert bang is None or bang not in family.encoder.special_ids()
 
 
+def test_a_special_token_that_is_one_character_stays_text(families, tmp_path):
+    """Some models pad with "!"; taking it out of the vocabulary would take it out of every book."""
+    family = families["gpt2"]
+    layout = json.loads((family.folder / "tokenizer.json").read_text(encoding="utf-8"))
+    bang = layout["model"]["vocab"]["!"]
+    layout["added_tokens"].append({**layout["added_tokens"][0], "content": "!", "id": bang})
+    (tmp_path / "tokenizer.json").write_text(json.dumps(layout), encoding="utf-8")
+    encoder = load_encoder(tmp_path)
+    assert encoder.encode("Birds!") == family.ids("Birds!")
+    assert encoder.decode(encoder.encode("Birds!")) == "Birds!"
+    assert bang not in encoder.special_ids()
+
+
 def test_decode_is_what_the_shipped_tokenizer_decodes(family):
     encoder = family.encoder
     for line in family.corpus:

@@ -1,0 +1,163 @@
+"""Token generation on any KV policy, in three rungs: ids, then events, then text.
+
+Knows how a prompt enters a policy, how one token follows another, when to stop and what
+going in circles looks like. Knows no templates, no tasks, and nothing of how a policy
+keeps its keys. Another way to decode is another function from a prompt to ids.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from longread.engine.sampling import GREEDY, Sampler, Sampling
+from longread.events import Event, Text
+from longread.memory.policy import KVPolicy
+from longread.model.backbone import Backbone
+
+
+class Speller(Protocol):
+    """What turns ids into text, one by one: ``Encoder.streamer()``."""
+
+    def push(self, token: int) -> str:
+        """The characters that ``token`` completes."""
+
+    def finish(self) -> str:
+        """What is left."""
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """Generation is over. ``reason`` is "stop", "length" or "loop"; ``ids`` are all that came."""
+
+    reason: str
+    ids: tuple[int, ...]
+
+
+def generate_ids(
+    policy: KVPolicy,
+    backbone: Backbone,
+    prompt_ids: Sequence[int],
+    *,
+    max_tokens: int,
+    sampling: Sampling = GREEDY,
+    stop_ids: Collection[int] = (),
+    seed: int = 0,
+) -> Generator[int, None, str]:
+    """What the model writes after ``prompt_ids``, id by id; returns "stop" or "length".
+
+    Parameters
+    ----------
+    policy
+        Fresh, or with a text already read; the prompt is appended to it. A fresh one takes
+        the prompt's first tokens as its sinks.
+    backbone
+        The policy's own, attached; the adapter is on or off as the caller has it.
+    max_tokens
+        The most ids that are written.
+    stop_ids
+        Ids that end the text; they are neither given out nor kept.
+
+    Every id is kept by the policy before it is given out: whenever the caller stops, the
+    policy holds the prompt and what was given out. ValueError for an empty prompt, or one
+    that is shorter than a fresh policy's sinks.
+    """
+    last = _read(policy, prompt_ids, backbone.device)
+    sampler, written = Sampler(sampling, seed), []
+    while len(written) < max_tokens:
+        with torch.no_grad():  # never across a yield: the mode would be the caller's too
+            token = sampler.pick(backbone.logits(last)[-1], written)
+            if token in stop_ids:
+                return "stop"
+            last = policy.forward(torch.tensor([token], device=backbone.device))
+            policy.commit()
+        written.append(token)
+        yield token
+    return "length"
+
+
+def _read(policy: KVPolicy, prompt_ids: Sequence[int], device: torch.device) -> Tensor:
+    """Put the prompt into ``policy``; the last hidden state [1, width]."""
+    ids = torch.tensor(list(prompt_ids), dtype=torch.int64, device=device)
+    if not len(ids):
+        raise ValueError("generation needs a prompt of at least one token")
+    parts = [ids]
+    if policy.seen == 0 and policy.sinks:
+        if len(ids) < policy.sinks:
+            raise ValueError(f"a prompt of {len(ids)} tokens is shorter than the {policy.sinks} sinks")
+        parts = [ids[: policy.sinks], ids[policy.sinks :]]
+    # Half a window at a time: attention's memory stays small, and a policy without a cache has room for the past.
+    step = max(1, (policy.window - policy.sinks) // 2)
+    hidden = None
+    with torch.no_grad():
+        for part in parts:
+            for block in part.split(step) if len(part) else ():
+                hidden = policy.forward(block)
+                policy.commit()
+    return hidden[-1:]
+
+
+class LoopGuard:
+    """Sees when a text goes in circles.
+
+    A token is stale if it ends an ``n``-gram that the text has already had. A text loops
+    when ``share`` of its last ``span`` tokens are stale: exact repetition of any period,
+    and repetition with a word changed here and there. A refrain stays below.
+    """
+
+    def __init__(self, *, n: int = 4, span: int = 64, share: float = 0.6) -> None:
+        self._limit = share * span
+        self._last: deque[int] = deque(maxlen=n)
+        self._met: set[tuple[int, ...]] = set()
+        self._stale: deque[bool] = deque(maxlen=span)
+
+    def push(self, token: int) -> bool:
+        """Whether the text loops now that ``token`` has come."""
+        self._last.append(token)
+        gram = tuple(self._last)
+        self._stale.append(gram in self._met)
+        if len(gram) == self._last.maxlen:
+            self._met.add(gram)
+        return sum(self._stale) >= self._limit
+
+
+def generate(ids: Iterable[int], speller: Speller, guard: LoopGuard | None = None) -> Iterator[Event]:
+    """``Text`` as soon as its characters are complete, and ``Ended`` last.
+
+    ``ids`` is what ``generate_ids`` gives; it is closed however this ends. ``guard`` ends
+    it when it loops.
+    """
+    source, written, reason = iter(ids), [], ""
+    try:
+        while not reason:
+            try:
+                token = next(source)
+            except StopIteration as end:
+                reason = end.value or "stop"
+                break
+            written.append(token)
+            piece = speller.push(token)
+            if piece:
+                yield Text(piece)
+            if guard is not None and guard.push(token):
+                reason = "loop"
+        rest = speller.finish()
+        if rest:
+            yield Text(rest)
+        yield Ended(reason, tuple(written))
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+
+
+def text(events: Iterable[Event]) -> Iterator[str]:
+    """The pieces of text among ``events``."""
+    for event in events:
+        if isinstance(event, Text):
+            yield event.text

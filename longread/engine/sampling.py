@@ -1,0 +1,86 @@
+"""Choosing the next token from a model's scores.
+
+Knows temperatures, cut-offs, penalties and seeds, as transformers' own processors compute
+them. Knows no model and no cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from longread.errors import ModelError, UsageError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn. Temperature 0 takes the likeliest token each time.
+
+    ``top_k`` 0, ``top_p`` 1, ``min_p`` 0 and ``repetition_penalty`` 1 switch each off.
+    The penalty counts what was generated, not the prompt: a prompt is the book, and its
+    names should come back. ``UsageError`` for a value out of range.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "temperature": (0.0 <= self.temperature < math.inf, "0 or more"),
+            "top_k": (self.top_k >= 0, "0 or more"),
+            "top_p": (0.0 < self.top_p <= 1.0, "above 0 and at most 1"),
+            "min_p": (0.0 <= self.min_p <= 1.0, "from 0 to 1"),
+            "repetition_penalty": (0.0 < self.repetition_penalty < math.inf, "above 0"),
+        }
+        for name, (fits, words) in allowed.items():
+            if not fits:
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag}: {getattr(self, name)!r} is not allowed", f"give a number {words}")
+
+
+GREEDY = Sampling()
+
+
+class Sampler:
+    """Draws tokens one by one; the same scores and seed give the same tokens, on any device."""
+
+    def __init__(self, sampling: Sampling, seed: int = 0) -> None:
+        from transformers import generation as hf
+
+        # In the order of transformers' own generate().
+        self._processors = hf.LogitsProcessorList()
+        if sampling.repetition_penalty != 1.0:
+            self._processors.append(hf.RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty)))
+        self._greedy = sampling.temperature == 0.0
+        if not self._greedy:
+            self._processors.append(hf.TemperatureLogitsWarper(float(sampling.temperature)))
+            if sampling.top_k:
+                self._processors.append(hf.TopKLogitsWarper(sampling.top_k))
+            if sampling.top_p < 1.0:
+                self._processors.append(hf.TopPLogitsWarper(sampling.top_p))
+            if sampling.min_p > 0.0:
+                self._processors.append(hf.MinPLogitsWarper(sampling.min_p))
+        # On the CPU, where one seed means one sequence of numbers on every machine.
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def pick(self, logits: Tensor, generated: Sequence[int]) -> int:
+        """The next id from ``logits`` [vocabulary], after the ids ``generated`` so far.
+
+        ``ModelError`` where the scores are no numbers.
+        """
+        scores = logits.detach().float().cpu()[None]
+        if bool(scores.isnan().any()):
+            raise ModelError("the model's scores are not numbers", "use --dtype float32")
+        if len(self._processors):
+            scores = self._processors(torch.tensor([list(generated)], dtype=torch.int64), scores)
+        if self._greedy:
+            return int(scores.argmax())
+        chances = scores[0].double().softmax(-1)
+        return int(torch.multinomial(chances, 1, generator=self._generator))

@@ -1,0 +1,163 @@
+"""One text at a time: a prompt in, a sound text of about the right length out.
+
+Knows how a prompt is made to fit the window, how often a failed text is tried again, and
+what is counted. Knows no reading, and of the model only ``Write``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from longread.engine.decode import Ended, LoopGuard, generate
+from longread.engine.sampling import GREEDY, Sampling
+from longread.errors import UnsupportedError
+from longread.events import Event, Progress, Text
+from longread.model.chat import Chat, Message
+from longread.model.tokens import Encoder
+from longread.tasks import prompts
+from longread.tasks.abstract.guards import fault, prose
+from longread.tasks.abstract.lengths import Meter
+
+# The second try is drawn, so that it does not fail as the first did.
+TRIES = (GREEDY, Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.1))
+LEAST_ROOM = 160  # tokens beside a prompt's own words
+_TITLE = 60  # characters of a title that go into a prompt
+_BEAT = 16  # tokens between two signs of life
+
+
+class Write(Protocol):
+    """A model's hand: the ids that it writes after a prompt."""
+
+    def __call__(self, prompt_ids: list[int], *, max_tokens: int, sampling: Sampling, seed: int) -> Iterator[int]:
+        """At most ``max_tokens`` ids; closed when no more are wanted."""
+
+
+@dataclass
+class Counts:
+    """What was written. ``replaced`` texts were put together from sentences that exist; ``faults``
+    says how often what went wrong."""
+
+    notes: int = 0
+    merged: int = 0
+    tokens: int = 0
+    prompt_tokens: int = 0
+    retried: int = 0
+    replaced: int = 0
+    cut: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**vars(self), "faults": dict(self.faults)}
+
+
+class Writer:
+    """Writes what the prompts in ``tasks/prompts`` ask for.
+
+    Parameters
+    ----------
+    write
+        The model.
+    window
+        Tokens that a prompt and its answer may take together.
+    title, chapters
+        The book's; the longest chapter title counts against the window in every prompt.
+    """
+
+    def __init__(
+        self,
+        write: Write,
+        chat: Chat,
+        encoder: Encoder,
+        meter: Meter,
+        *,
+        window: int,
+        title: str,
+        chapters: list[str],
+        seed: int = 0,
+    ) -> None:
+        self.counts = Counts()
+        self.meter = meter
+        self.progress: Progress | None = None  # repeated while a text is written: bars live, Ctrl-C is heard
+        self._write = write
+        self._chat = chat
+        self._encoder = encoder
+        self._special = encoder.special_ids()
+        self._window = window
+        self._title = title[:_TITLE]
+        self._longest = max((chapter[:_TITLE] for chapter in chapters), key=meter.tokens, default="")
+        self._seed = seed
+
+    def room(self, *names: str) -> int:
+        """Tokens that the prompts ``names`` leave for what goes into them and for the answer.
+
+        ``UnsupportedError`` where the window is too small to write in.
+        """
+        empty = {"before": "", "source": "", "length": f"{10_000:,} {self.meter.unit}"}
+        own = max(len(self._ids(name, chapter=self._longest, **empty)) for name in names)
+        room = self._window - own - 8  # seams
+        if room < LEAST_ROOM:
+            raise UnsupportedError(
+                f"a window of {self._window} tokens is too small to write notes in: the prompt alone takes {own}",
+                f"use --window {own + LEAST_ROOM + 8} or more, or --style extract",
+            )
+        return room
+
+    def text(
+        self, name: str, *, chapter: str, before: str, source: str, length: int
+    ) -> Generator[Event, None, str]:
+        """A text of about ``length`` (never above 1.2 times, sentence ends allowing); "" if both tries failed."""
+        answer = self.meter.answer(length)
+        ids = self._fitting(name, chapter[:_TITLE], before, source, length, answer)
+        source_tokens = self.meter.tokens(source)
+        for number, sampling in enumerate(TRIES):
+            self.counts.retried += number
+            self.counts.prompt_tokens += len(ids)
+            seed = self._seed * 1_000_003 + self.counts.prompt_tokens  # another one for every text
+            pieces: list[str] = []
+            ended = Ended("stop", ())
+            hand = self._write(ids, max_tokens=answer, sampling=sampling, seed=seed)
+            for event in generate(hand, self._encoder.streamer(), LoopGuard()):
+                if isinstance(event, Ended):
+                    ended = event
+                    continue
+                assert isinstance(event, Text)
+                pieces.append(event.text)
+                if self.progress is not None and len(pieces) % _BEAT == 0:
+                    yield self.progress
+            self.counts.tokens += len(ended.ids)
+            wrong = fault("".join(pieces), ended, self._special, source, source_tokens)
+            text = prose("".join(pieces), self.meter.joint)
+            if not wrong and text:
+                return self._cut(text, ended, length)
+            self.counts.faults[wrong or "was empty"] += 1
+        return ""
+
+    def _cut(self, text: str, ended: Ended, length: int) -> str:
+        whole = self.meter.sentences(text)
+        if ended.reason == "length" and len(whole) > 1:
+            text = self.meter.join(whole[:-1])  # the last sentence was cut off in its middle
+        return self.meter.trimmed(text, length) if self.meter.length(text) > 1.2 * length else text
+
+    def _fitting(self, name: str, chapter: str, before: str, source: str, length: int, answer: int) -> list[int]:
+        """The prompt, so that it and the answer fit the window: what came before goes first, then the end
+        of the source, which is counted."""
+        asked = f"{length:,} {self.meter.unit}"
+        while True:
+            ids = self._ids(name, chapter=chapter, before=before, source=source, length=asked)
+            over = len(ids) + answer - self._window
+            if over <= 0:
+                return ids
+            if before:
+                before = self.meter.join(self.meter.sentences(before)[1:])
+                continue
+            self.counts.cut += 1
+            shorter = self.meter.shortened(source, max(1, self.meter.tokens(source) - over))
+            source = shorter if len(shorter) < len(source) else source[: len(source) // 2]
+
+    def _ids(self, name: str, **fields: str) -> list[int]:
+        language = prompts.language_name(self.meter.language)
+        system, user = prompts.prompt(name).fill(title=self._title, language=language, **fields)
+        return self._chat.ids([Message("system", system), Message("user", user)])
