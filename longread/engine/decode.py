@@ -105,28 +105,34 @@ def _read(policy: KVPolicy, prompt_ids: Sequence[int], device: torch.device) -> 
 class LoopGuard:
     """Sees when a text goes in circles.
 
-    A token is stale if it ends an ``n``-gram that the text has already had. A text loops
-    when ``share`` of its last ``span`` tokens are stale: exact repetition of any period,
-    and repetition with a word changed here and there. A refrain stays below.
+    A token is stale if it ends an ``n``-gram that the last ``reach`` tokens already had. A
+    text loops when ``share`` of its last ``span`` tokens are stale: repetition of any period
+    below ``reach``, also with a word changed here and there. A song with a refrain does not.
     """
 
-    def __init__(self, *, n: int = 4, span: int = 64, share: float = 0.6) -> None:
+    def __init__(self, *, n: int = 4, span: int = 128, share: float = 0.65, reach: int = 512) -> None:
         self._limit = share * span
         self._last: deque[int] = deque(maxlen=n)
-        self._met: set[tuple[int, ...]] = set()
+        self._place: dict[tuple[int, ...], int] = {}  # where each n-gram was last met
         self._stale: deque[bool] = deque(maxlen=span)
+        self._reach = reach
+        self._count = 0
 
     def push(self, token: int) -> bool:
         """Whether the text loops now that ``token`` has come."""
+        self._count += 1
         self._last.append(token)
-        gram = tuple(self._last)
-        self._stale.append(gram in self._met)
-        if len(gram) == self._last.maxlen:
-            self._met.add(gram)
+        if len(self._last) == self._last.maxlen:
+            gram = tuple(self._last)
+            before = self._place.get(gram)
+            self._stale.append(before is not None and self._count - before <= self._reach)
+            self._place[gram] = self._count
         return sum(self._stale) >= self._limit
 
 
-def generate(ids: Iterable[int], speller: Speller, guard: LoopGuard | None = None) -> Iterator[Event]:
+def generate(
+    ids: Iterable[int], speller: Speller, guard: LoopGuard | None = None
+) -> Generator[Event, None, None]:
     """``Text`` as soon as its characters are complete, and ``Ended`` last.
 
     ``ids`` is what ``generate_ids`` gives; it is closed however this ends. ``guard`` ends

@@ -17,8 +17,8 @@ _SHORT = {
         sen rep pres supt insp sr jr mt ft mme mlle mons vs viz cf ie eg pl eds approx dept univ bart ven eccl
         matt deut exod""",
     "fr": "m mm mme mmes mlle mlles dr mgr st ste gal lt prof cf éd sq",
-    "de": """hr hrn fr frl dr prof st ste bzw ca bd bde nr str usw ggf vgl geb gest sog evtl abb kap hrsg dipl hl
-        lic phil jur anm dgl excl inkl kgl königl kaiserl""",
+    "de": """hr hrn fr frl dr prof st ste bzw ca bd bde nr str usw ggf vgl geb gest sog evtl abb kap hrsg
+        dipl hl lic phil jur anm dgl excl inkl kgl königl kaiserl""",
     "ru": """г гг гр г-н г-жа т тт ул пр см ср св кн гл стр рис руб коп проф акад ген кап д напр др тыс млн
         пп""",
     "es": "sr sra srta sres dr dra d prof gral cía ud uds vd vds pág núm ed st sto sta mons",

@@ -6,7 +6,7 @@ Knows measures that need no reference summary, and the two baselines. The measur
     python tests/tasks/summary_quality.py BOOK… [--length 400] [--language en] [--cache DIR] [--show]
 
 TextRank compares every sentence with every other, which a novel's ten thousand sentences do not allow:
-the book is cut into as many equal parts as the summary has room for sentences, at most 100 sentences of
+the book is cut into as many equal parts as the summary has room for sentences, at most 60 sentences of
 each are ranked, and the first of each part are taken until its share of the length is used up.
 """
 
@@ -101,7 +101,7 @@ def textrank(book: Book, length: int) -> list[Span]:
     total = 0
     for part in range(parts):
         own = able[part * len(able) // parts : (part + 1) * len(able) // parts]
-        own = own[:: max(1, -(-len(own) // 100))]
+        own = own[:: max(1, -(-len(own) // 60))]
         made = [Sentence(book.sentence(span), Words()) for span in own]
         rates = TextRankSummarizer().rate_sentences(ObjectDocumentModel([Paragraph(made)]))
         for sentence in sorted(made, key=lambda sentence: -rates.get(sentence, 0.0)):
@@ -180,8 +180,9 @@ def _divergence(book: Counter[str], summary: Counter[str]) -> float:
 
 
 def _traits(book: Book, span: Span) -> Mark:
-    low = book.text.rfind("\n\n", 0, span[0]) + 1
-    high = book.text.find("\n\n", span[1])
+    gap = "\n\n" if book.text.count("\n\n") * 2000 > len(book.text) else "\n"
+    low = book.text.rfind(gap, 0, span[0]) + 1
+    high = book.text.find(gap, span[1])
     passage = book.text[low : high if high >= 0 else len(book.text)]
     return describe(passage, [(span[0] - low, span[1] - low)], book.language)[0].marks
 
@@ -202,7 +203,7 @@ def _chapter_edges(book: Book) -> list[Span]:
 def outline(text: str) -> tuple[Chapter, ...]:
     """Chapters by the plainest of headings: good enough to compare summaries by."""
     found = list(_HEADING.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    ends = [*(match.start() for match in found[1:]), len(text)][: len(found)]
     return tuple(
         Chapter(i, match[0].strip("# "), match.start(), end)
         for i, (match, end) in enumerate(zip(found, ends, strict=True))

@@ -41,6 +41,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def forced_colour() -> bool:
+    """Whether the user wants styles even where no terminal is."""
     return os.environ.get("FORCE_COLOR", "") not in ("", "0")
 
 

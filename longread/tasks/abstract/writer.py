@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ TRIES = (GREEDY, Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.1))
 LEAST_ROOM = 160  # tokens beside a prompt's own words
 _TITLE = 60  # characters of a title that go into a prompt
 _BEAT = 16  # tokens between two signs of life
+_SPAN = 64  # a note has no refrain, and few tokens to find a loop in
 
 
 class Write(Protocol):
@@ -119,27 +121,25 @@ class Writer:
             pieces: list[str] = []
             ended = Ended("stop", ())
             hand = self._write(ids, max_tokens=answer, sampling=sampling, seed=seed)
-            for event in generate(hand, self._encoder.streamer(), LoopGuard()):
-                if isinstance(event, Ended):
-                    ended = event
-                    continue
-                assert isinstance(event, Text)
-                pieces.append(event.text)
-                if self.progress is not None and len(pieces) % _BEAT == 0:
-                    yield self.progress
+            with closing(generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))) as events:
+                for event in events:
+                    if isinstance(event, Text):
+                        pieces.append(event.text)
+                        if self.progress is not None and len(pieces) % _BEAT == 0:
+                            yield self.progress
+                    elif isinstance(event, Ended):
+                        ended = event
             self.counts.tokens += len(ended.ids)
             wrong = fault("".join(pieces), ended, self._special, source, source_tokens)
             text = prose("".join(pieces), self.meter.joint)
-            if not wrong and text:
-                return self._cut(text, ended, length)
-            self.counts.faults[wrong or "was empty"] += 1
+            whole = self.meter.sentences(text)
+            if ended.reason == "length":
+                whole = whole[:-1]  # its last sentence was cut off in the middle
+            if not wrong and whole:
+                text = self.meter.join(whole)
+                return self.meter.trimmed(text, length) if self.meter.length(text) > 1.2 * length else text
+            self.counts.faults[wrong or ("never ended a sentence" if text else "was empty")] += 1
         return ""
-
-    def _cut(self, text: str, ended: Ended, length: int) -> str:
-        whole = self.meter.sentences(text)
-        if ended.reason == "length" and len(whole) > 1:
-            text = self.meter.join(whole[:-1])  # the last sentence was cut off in its middle
-        return self.meter.trimmed(text, length) if self.meter.length(text) > 1.2 * length else text
 
     def _fitting(self, name: str, chapter: str, before: str, source: str, length: int, answer: int) -> list[int]:
         """The prompt, so that it and the answer fit the window: what came before goes first, then the end
@@ -153,6 +153,8 @@ class Writer:
             if before:
                 before = self.meter.join(self.meter.sentences(before)[1:])
                 continue
+            if not source:
+                raise UnsupportedError(f"a window of {self._window} tokens is too small to write in", "use --window N")
             self.counts.cut += 1
             shorter = self.meter.shortened(source, max(1, self.meter.tokens(source) - over))
             source = shorter if len(shorter) < len(source) else source[: len(source) // 2]

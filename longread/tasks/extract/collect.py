@@ -77,7 +77,7 @@ class Collector:
         if self._count >= self.capacity and self._met % self._stride == 0:
             self._thin()
         self._met += 1
-        cost = int(_cost(np.array([int(traits.marks)]))[0])
+        cost = _cost(int(traits.marks))
         if self._stride == 1 or self._met % self._stride == 1:
             self._count += 1
             if self._count % _CHUNK == 1:
@@ -140,7 +140,7 @@ class Collector:
             self._vectors.append(vectors)
 
 
-def _cost(marks: np.ndarray) -> np.ndarray:
-    """How hard sentences are to quote, from their marks [n]."""
+def _cost(marks: np.ndarray | int) -> np.ndarray | int:
+    """How hard sentences are to quote, from their marks, one or many."""
     flawed = (marks & int(Mark.HEADING | Mark.NOTE | Mark.BROKEN)) > 0
     return 4 * flawed + 2 * ((marks & int(Mark.SPEECH)) > 0) + ((marks & int(Mark.LEANS)) > 0)

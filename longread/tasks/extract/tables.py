@@ -52,7 +52,7 @@ LEANING_CJK = {
     "ja": re.compile(
         "彼|それ|これ|あれ|この|その|あの|こう|そう|ああ|ここ|そこ|あそこ|どこ|しかし|しかも|だが|だから|ですから|"
         "けれど|そして|そこで|また|すると|ところが|さて|つまり|なぜ|私|わたし|僕|俺|君|あなた|お前|吾輩|我輩|"
-        "もっとも|ただ|なお|すなわち|従って|が、|で、|と、|は、|何|誰|ちょっと|はあ|いや|なに"
+        "もっとも|ただ|なお|すなわち|従って|が、|で、|と|は、|何|誰|ちょっと|はあ|いや|なに"
     ),
 }
 # Persons; named before in the same sentence, or in another one.
@@ -115,4 +115,5 @@ NOTES = (
     ),
     *("copyright", "©", "all rights reserved", "isbn", "e-text", "etext", "ibid", "op. cit", "see page"),
     *("see p.", "see note", "see chap", "see vol", "see appendix"),
+    "下回分解",  # how a chapter of an old Chinese novel takes its leave
 )

@@ -74,6 +74,7 @@ _PAIRS = {
     "'": "'",
     "‚": "‘’",
 }
+_BALANCED = ("()", "（）", "《》", "「」", "『』")
 _DASH = re.compile(r"\s*(?:[—–―]|-\s|--)\s*")
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _CJK_CHARACTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -111,7 +112,7 @@ def describe(
     language = base_language(language)
     quoted = _quoted(passage)
     spoken = _DASH.match(passage) is not None
-    verse = _is_verse(passage)
+    verse = language not in {"zh", "ja"} and _is_verse(passage)
     traits = []
     for number, (start, end) in enumerate(spans):
         text = passage[start:end]
@@ -198,7 +199,8 @@ def _damage(text: str, language: str) -> Mark:
         or not text.endswith(_ENDS)
         or _DAMAGE.search(text)
         or _LAST_WORD_CUT.search(text)
-        or any(text.count(a) != text.count(b) for a, b in ("()", "（）", "《》"))
+        or any(text.count(a) != text.count(b) for a, b in _BALANCED)
+        or (language != "de" and text.count("“") != text.count("”"))
         or text.count('"') % 2
         or text.count("_") % 2
         or sum(map(str.isdigit, text)) > 0.12 * len(text)
