@@ -73,10 +73,13 @@ def test_the_tree_is_true():
         folder = folder if line.startswith(" ") else name
         named.append(path)
         assert (ROOT / path).exists(), path
-    rooms = {f"longread/{path.name}/" for path in (ROOT / "longread").iterdir() if path.is_dir()}
-    assert rooms - {"longread/__pycache__/"} == {
-        path for path in named if path.startswith("longread/") and path[9:]
+    files = (path.relative_to(ROOT) for path in (ROOT / "longread").rglob("*") if path.is_file())
+    rooms = {
+        f"longread/{path.parts[1]}/"
+        for path in files
+        if len(path.parts) > 2 and "__pycache__" not in path.parts
     }
+    assert rooms == {path for path in named if path.startswith("longread/") and path != "longread/"}
 
 
 def test_numbers_of_the_bundled_model_are_its_own():

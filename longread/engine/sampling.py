@@ -42,7 +42,9 @@ class Sampling:
         for name, (fits, words) in allowed.items():
             if not fits:
                 flag = name.replace("_", "-")
-                raise UsageError(f"--{flag}: {getattr(self, name)!r} is not allowed", f"give a number {words}")
+                raise UsageError(
+                    f"--{flag}: {getattr(self, name)!r} is not allowed", f"give a number {words}"
+                )
 
 
 GREEDY = Sampling()

@@ -24,8 +24,6 @@ from longread.memory.watch import Watch
 from longread.model.backbone import Backbone
 from longread.reader.document import Block
 
-DEFAULT_RATES = {"fused": 2e-3, "paper": 5e-4}
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -113,8 +111,10 @@ class Session:
             stack.enter_context(self.backbone.attached())
             if self.memory.learn:
                 recipe = recipe_class(self.memory.recipe)
-                rate = self.memory.rate or DEFAULT_RATES[self.memory.recipe]
-                options = LoraOptions(rank=self.memory.rank, alpha=self.memory.rank, rate=rate, seed=self._seed)
+                rate = self.memory.rate or recipe.rate
+                options = LoraOptions(
+                    rank=self.memory.rank, alpha=self.memory.rank, rate=rate, seed=self._seed
+                )
                 self.lora = stack.enter_context(TempLora(self.backbone.model, recipe.defaults(options)))
                 self.watch = Watch(self.lora)
                 self._recipe_class = recipe
@@ -145,7 +145,9 @@ class Session:
                 with torch.enable_grad():
                     learned = self.recipe.learn(Scored(rest, nll))
                 if not learned:
-                    events.append(Note(f"block {block.index + 1}: a gradient was not finite; its step was skipped"))
+                    events.append(
+                        Note(f"block {block.index + 1}: a gradient was not finite; its step was skipped")
+                    )
             hidden, nll = hidden.detach(), nll.detach()
             self._keep(rest)
             self._last, self._previous = hidden[-1:], rest
@@ -225,7 +227,9 @@ class Session:
         the adapter, and a model reading a ruined adapter's keys is no yardstick for it.
         """
         room = max(0, self.shape.window - len(self._first) - len(ids))
-        context = torch.cat((self._first, self._previous[len(self._previous) - min(room, len(self._previous)) :]))
+        context = torch.cat(
+            (self._first, self._previous[len(self._previous) - min(room, len(self._previous)) :])
+        )
         with torch.no_grad(), self.lora.off():
             hidden = self.backbone.hidden(torch.cat((context, ids)))[-len(ids) :]
             return float(self.backbone.nll(hidden[:-1], ids[1:]).double().sum())

@@ -57,7 +57,9 @@ class SinkCache(KVPolicy):
 
     def forward(self, ids: Tensor) -> Tensor:
         if self._seen == 0 and self.sinks and len(ids) != self.sinks:
-            raise ValueError(f"the first block has {len(ids)} tokens and must be the {self.sinks} sinks alone")
+            raise ValueError(
+                f"the first block has {len(ids)} tokens and must be the {self.sinks} sinks alone"
+            )
         self._make_room(len(ids))
         self._turns = {}
         self._staged = len(ids)
@@ -134,7 +136,15 @@ class SinkCache(KVPolicy):
         k_sink, v_sink = self._sinks[index]
         q_sink = self._turned(layer, q)
         return sink_attention(
-            q, k, v, start=self._seen, window=self.window, q_sink=q_sink, k_sink=k_sink, v_sink=v_sink, **options
+            q,
+            k,
+            v,
+            start=self._seen,
+            window=self.window,
+            q_sink=q_sink,
+            k_sink=k_sink,
+            v_sink=v_sink,
+            **options,
         )
 
     def _turned(self, layer: nn.Module, q: Tensor) -> Tensor:
@@ -163,7 +173,9 @@ class SinkCache(KVPolicy):
     def load(self, state: dict[str, Tensor]) -> None:
         seen, base, window, sinks = state["place"].tolist()
         if (window, sinks) != (self.window, self.sinks):
-            raise ValueError(f"kept with window {window} and {sinks} sinks, not {self.window} and {self.sinks}")
+            raise ValueError(
+                f"kept with window {window} and {sinks} sinks, not {self.window} and {self.sinks}"
+            )
         self._seen, self._base, self._low, self._staged = seen, base, 0, 0
         layers = sorted({int(name.split(".")[0]) for name in state if name != "place"})
         self._buffers = {i: (state[f"{i}.keys"].clone(), state[f"{i}.values"].clone()) for i in layers}

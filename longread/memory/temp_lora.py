@@ -144,7 +144,9 @@ class TempLora:
 
         digest = hashlib.sha256()
         for parameter in self.parameters.values():
-            digest.update(parameter.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes())
+            digest.update(
+                parameter.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
+            )
         return digest.hexdigest()
 
 

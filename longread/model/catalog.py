@@ -56,5 +56,9 @@ def trust_in(entry: Entry | None, parameters: int, has_template: bool) -> Trust:
         return entry.trust
     if parameters >= TRUSTED_FROM and has_template:
         return Trust(True, True, True, True, "not in the catalogue, large enough to write")
-    why = "has no chat template" if parameters >= TRUSTED_FROM else f"has {parameters / 1e6:,.0f} M parameters"
-    return Trust(False, False, False, False, f"not in the catalogue and {why}: quotes the book, does not write")
+    why = (
+        "has no chat template" if parameters >= TRUSTED_FROM else f"has {parameters / 1e6:,.0f} M parameters"
+    )
+    return Trust(
+        False, False, False, False, f"not in the catalogue and {why}: quotes the book, does not write"
+    )

@@ -123,7 +123,7 @@ class Chat:
         return self._encoder.cutter.onward.encode(text, add_special_tokens=False).ids
 
     def _every_section_opens(self) -> bool:
-        """Whether text after a special token is encoded as a text's beginning is (a dummy space before it)."""
+        """Whether text after a special token is encoded as a text's beginning is (with a dummy space)."""
         for token, added in self._tokenizer.get_added_tokens_decoder().items():
             ids = self._tokenizer.encode(added.content + "a", add_special_tokens=False).ids
             if ids[:1] == [token]:
@@ -134,7 +134,9 @@ class Chat:
         found: set[int] = set()
         for name in ("generation_config.json", "config.json"):
             value = _read_json(self._folder / name).get("eos_token_id")
-            found |= {item for item in (value if isinstance(value, list) else [value]) if isinstance(item, int)}
+            found |= {
+                item for item in (value if isinstance(value, list) else [value]) if isinstance(item, int)
+            }
         if "eos_token" in self._names:
             found.add(self._tokenizer.token_to_id(self._names["eos_token"]))
         return found - {None}

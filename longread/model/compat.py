@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-
 # Frequencies that change with the length of what is rotated: such a model must never see a position past its own.
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
 
@@ -54,13 +53,19 @@ def head_parts(model: nn.Module) -> HeadParts:
         scale = 1.0 / config.logits_scaling
     elif getattr(config, "logit_scale", None):  # cohere multiplies
         scale = config.logit_scale
-    return HeadParts(head.weight, getattr(head, "bias", None), scale, getattr(config, "final_logit_softcapping", None))
+    return HeadParts(
+        head.weight, getattr(head, "bias", None), scale, getattr(config, "final_logit_softcapping", None)
+    )
 
 
 def attention_layers(model: nn.Module) -> dict[int, nn.Module]:
     """The decoder's attention modules by layer."""
     named = ((type(m).__name__, m) for m in decoder(model).modules())
-    return {m.layer_idx: m for name, m in named if "Attention" in name and getattr(m, "layer_idx", None) is not None}
+    return {
+        m.layer_idx: m
+        for name, m in named
+        if "Attention" in name and getattr(m, "layer_idx", None) is not None
+    }
 
 
 def length_dependent(config: Any) -> bool:

@@ -67,18 +67,22 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder} holds no config.json", "give the folder of a transformers model") from None
+        raise ModelError(
+            f"{folder} holds no config.json", "give the folder of a transformers model"
+        ) from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{file} cannot be read: {error}", "fetch the model again") from None
     if not isinstance(config, dict):
         raise ModelError(f"{file} is not a model's configuration", "fetch the model again")
     if config.get("is_encoder_decoder"):
         raise UnsupportedError(
-            f"{name} is an encoder-decoder model", "longread streams a text through a causal language model; use one"
+            f"{name} is an encoder-decoder model",
+            "longread streams a text through a causal language model; use one",
         )
     if not list(folder.glob("*.safetensors")):
         raise ModelError(
-            f"{folder} holds no *.safetensors", "longread loads no pickled weights; fetch the safetensors version"
+            f"{folder} holds no *.safetensors",
+            "longread loads no pickled weights; fetch the safetensors version",
         )
     if not (folder / "tokenizer.json").is_file():
         raise ModelError(f"{folder} holds no tokenizer.json", "fetch the model again with its tokenizer")

@@ -46,7 +46,9 @@ class LoadedModel:
         return self.backbone.model
 
 
-def load_model(name: str, make_policy: MakePolicy, *, device: str = "auto", dtype: str = "auto") -> LoadedModel:
+def load_model(
+    name: str, make_policy: MakePolicy, *, device: str = "auto", dtype: str = "auto"
+) -> LoadedModel:
     """Load the model called ``name`` (see ``find_model``), prove it with the KV policies that
     ``make_policy`` makes, and say what it is trusted with."""
     found = find_model(name)
@@ -82,9 +84,13 @@ def pick_device(wanted: str) -> torch.device:
     try:
         place = torch.device(wanted)
     except RuntimeError:
-        raise ModelError(f"there is no device called {wanted!r}", "use auto, cpu, cuda, cuda:N or mps") from None
+        raise ModelError(
+            f"there is no device called {wanted!r}", "use auto, cpu, cuda, cuda:N or mps"
+        ) from None
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(place.type, False) or (place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count()):
+    if not there.get(place.type, False) or (
+        place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count()
+    ):
         raise ModelError(f"this machine has no device {wanted}", "use --device auto or --device cpu")
     return place
 
@@ -113,7 +119,12 @@ def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
             warnings.simplefilter("ignore")  # its warnings are for programmers; what matters is checked below
             config = AutoConfig.from_pretrained(found.folder, **where)
             model, report = AutoModelForCausalLM.from_pretrained(
-                found.folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **where
+                found.folder,
+                config=config,
+                dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                **where,
             )
     except (KeyError, ValueError) as error:
         kind = found.config.get("model_type", "?")
@@ -128,7 +139,9 @@ def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
             "use another model, or a newer transformers",
         ) from None
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files
-        raise ModelError(f"the weights in {found.folder} cannot be loaded: {_first_line(error)}", "fetch them again")
+        raise ModelError(
+            f"the weights in {found.folder} cannot be loaded: {_first_line(error)}", "fetch them again"
+        )
     missing = report.get("missing_keys")
     if missing:
         raise ModelError(
@@ -158,5 +171,3 @@ def _prefix(found: Found) -> tuple[list[int], bool]:
 def has_template(found: Found) -> bool:
     """Whether the model comes with a chat template."""
     return (found.folder / "chat_template.jinja").is_file() or bool(special_token(found, "chat_template"))
-
-

@@ -113,7 +113,9 @@ def _compare(model: nn.Module, make_policy: MakePolicy) -> Verdict:
     return Verdict(agrees, why, inside_error, past_error)
 
 
-def _stock_past(model: nn.Module, backbone: Backbone, kept: dict[str, Tensor], query: Tensor, window: int) -> Tensor:
+def _stock_past(
+    model: nn.Module, backbone: Backbone, kept: dict[str, Tensor], query: Tensor, window: int
+) -> Tensor:
     """The stock forward's logits [vocabulary] for one query at W-1 over what the policy kept."""
     from transformers import DynamicCache
 
@@ -141,5 +143,3 @@ def _half_precision_allowance(model: nn.Module, ids: Tensor, stock: Tensor, spre
     exact = copy.deepcopy(model).float()
     reference = exact(input_ids=ids[None], use_cache=False).logits[0]
     return 2 * float((stock - reference).abs().max()) / spread + TOLERANCE
-
-

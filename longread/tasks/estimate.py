@@ -95,7 +95,9 @@ def _speed(found: Found, shape: Sizes, options: Options) -> float:
 def _key(found: Found, shape: Sizes, options: Options) -> str:
     memory = options.memory
     how = f"{memory.recipe}-{memory.rank}" if memory.learn else "plain"
-    return f"{found.folder}/{options.device}/{options.dtype}/{shape.block}-{shape.window}/{how}/{os.cpu_count()}"
+    return (
+        f"{found.folder}/{options.device}/{options.dtype}/{shape.block}-{shape.window}/{how}/{os.cpu_count()}"
+    )
 
 
 def _matrix_rate() -> float:

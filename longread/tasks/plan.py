@@ -15,7 +15,6 @@ from longread.model.find import Found, find_model
 from longread.tasks import estimate, reading
 
 
-
 @dataclass(frozen=True)
 class Sizes:
     """Block, window and sinks, in tokens."""

@@ -47,7 +47,13 @@ def read(path: str, options: Options) -> Iterator[Event]:
         stats = job.tally.as_dict() | {"nll": job.tally.nll}
         result = Reading(None, None, job.tally.blocks, 0, adapter)
         yield Done(
-            "read", loaded.name, job.document.as_dict(), result, stats, partial=partial, warnings=tuple(job.warnings)
+            "read",
+            loaded.name,
+            job.document.as_dict(),
+            result,
+            stats,
+            partial=partial,
+            warnings=tuple(job.warnings),
         )
 
 

@@ -135,7 +135,9 @@ def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0) -> Iterator
     yield Planned(**{**vars(plan), "seconds": plan.seconds * passes})
 
 
-def read_blocks(job: Job, loaded: LoadedModel, session: Session, *, phase: str = "reading") -> Iterator[Event]:
+def read_blocks(
+    job: Job, loaded: LoadedModel, session: Session, *, phase: str = "reading"
+) -> Iterator[Event]:
     """Every block of the job through the session: ``BlockRead`` and ``Progress``, in order.
 
     Raises ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes
@@ -177,7 +179,9 @@ def read_blocks(job: Job, loaded: LoadedModel, session: Session, *, phase: str =
         left = job.end - at
         tally.unread = round(count * left / max(at - job.start, 1)) if left else 0
     if not count:
-        raise InputError(f"{document.name} holds no text that could be read", "look at it with `longread read --text`")
+        raise InputError(
+            f"{document.name} holds no text that could be read", "look at it with `longread read --text`"
+        )
     estimate.remember_speed(loaded.found, loaded.parameters, session.shape, job.options, count / seconds)
 
 

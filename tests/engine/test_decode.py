@@ -79,7 +79,9 @@ def _streaming_greedy(model, prompt: list[int], count: int, *, window: int, sink
     raw: list[tuple[list, list]] = [([], []) for _ in layers]
     hooks = [
         projection.register_forward_hook(
-            lambda module, args, out, into=into, dim=layer.self_attn.head_dim: into.append(out[0, 0].view(-1, dim))
+            lambda module, args, out, into=into, dim=layer.self_attn.head_dim: into.append(
+                out[0, 0].view(-1, dim)
+            )
         )
         for layer, pair in zip(layers, raw, strict=True)
         for projection, into in zip((layer.self_attn.k_proj, layer.self_attn.v_proj), pair, strict=True)
@@ -139,6 +141,18 @@ def test_greedy_past_the_window_is_streaming_llm_token_by_token(tiny, length):
     assert ours != _stock_greedy(tiny, prompt, 40, PENALTY)  # the window does show
 
 
+@pytest.mark.parametrize("length", [16, 70])
+def test_without_a_cache_a_long_prompt_leaves_sinks_and_the_last_tokens(tiny, length):
+    prompt = _prompt(length)
+    ours, _ = _run(tiny, prompt, policy="recompute", window=16, max_tokens=1)
+    past = prompt[:SINKS], prompt[SINKS:]
+    with torch.no_grad():
+        # The last block of a prompt is half a window: what it sees before itself fills the rest.
+        whole = [*past[0], *past[1][-(16 - SINKS) :]]
+        wanted = int(tiny(input_ids=torch.tensor([whole]), use_cache=False).logits[0, -1].argmax())
+    assert ours == [wanted]
+
+
 def test_a_policy_that_has_read_goes_on_from_there(tiny):
     prompt = _prompt(30)
     backbone = Backbone(tiny)
@@ -157,7 +171,9 @@ SAMPLED = Sampling(temperature=1.0, top_k=50, top_p=0.95, min_p=0.01, repetition
 
 def test_a_seed_fixes_the_text(tiny):
     prompt = _prompt(12)
-    one, two, other = (_run(tiny, prompt, max_tokens=30, sampling=SAMPLED, seed=seed)[0] for seed in (7, 7, 8))
+    one, two, other = (
+        _run(tiny, prompt, max_tokens=30, sampling=SAMPLED, seed=seed)[0] for seed in (7, 7, 8)
+    )
     assert one == two
     assert one != other
 

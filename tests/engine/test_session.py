@@ -64,7 +64,9 @@ def assert_untouched(model, before: dict) -> None:
 @pytest.fixture
 def model():
     model = tiny_model("llama", num_hidden_layers=3)
-    model.model.layers[0].mlp.gate_proj.weight.requires_grad_(False)  # flags that differ must come back differing
+    model.model.layers[0].mlp.gate_proj.weight.requires_grad_(
+        False
+    )  # flags that differ must come back differing
     return model
 
 
@@ -165,7 +167,8 @@ def test_every_token_is_scored_once_whatever_the_block(model):
         with Session(Backbone(model), PREFIX, Shape(size, 48, 4), Memory(learn=False)) as session:
             parts = [text[at : at + size] for at in range(0, len(text), size)]
             reports = [
-                session.step(Block(i, part, np.arange(len(part)), 0, 0, 0.0))[-1] for i, part in enumerate(parts)
+                session.step(Block(i, part, np.arange(len(part)), 0, 0, 0.0))[-1]
+                for i, part in enumerate(parts)
             ]
         assert sum(r.tokens for r in reports) == len(text)
         sums.append(sum(r.nll for r in reports))

@@ -42,8 +42,8 @@ def naive_streaming(model, ids: torch.Tensor, *, window: int, sinks: int) -> tor
     for index, layer in enumerate(model.model.layers):
         for name, linear in (("k", layer.self_attn.k_proj), ("v", layer.self_attn.v_proj)):
 
-            def keep(module, args, out, index=index, name=name):
-                raw[index][name].append(out[0, 0].view(-1, layer.self_attn.head_dim))
+            def keep(module, args, out, kept=raw[index][name]):
+                kept.append(out[0, 0].view(-1, model.config.head_dim))
 
             hooks.append(linear.register_forward_hook(keep))
     out = []
@@ -69,7 +69,9 @@ def naive_streaming(model, ids: torch.Tensor, *, window: int, sinks: int) -> tor
     return torch.stack(out)
 
 
-def _stream(backbone: Backbone, ids: torch.Tensor, *, sinks: int, block: int, window: int = WINDOW) -> torch.Tensor:
+def _stream(
+    backbone: Backbone, ids: torch.Tensor, *, sinks: int, block: int, window: int = WINDOW
+) -> torch.Tensor:
     policy = make_policy("sink", backbone, window=window, sinks=sinks)
     logits = []
     for part in [ids[:sinks], *ids[sinks:].split(block)] if sinks else ids.split(block):
@@ -108,7 +110,7 @@ def test_rebasing_the_running_positions_changes_nothing(exact, monkeypatch):
 
 
 def test_the_sinks_are_seen_from_every_token_of_a_long_block(exact):
-    """A published implementation drops the sinks during a long prefill: changing a sink must change the last logits."""
+    """A published implementation drops them during a long prefill: a changed sink must change the last logits."""
     ids = _ids()
     other = ids.clone()
     other[0] = (ids[0] + 1 - 3) % 94 + 3
@@ -116,7 +118,7 @@ def test_the_sinks_are_seen_from_every_token_of_a_long_block(exact):
     with torch.no_grad(), backbone.attached():
         a = _stream(backbone, ids, sinks=1, block=80)
         b = _stream(backbone, other, sinks=1, block=80)
-        # Without sinks the first token is out of every layer's reach: 8 layers of a 6-token window see 40 back.
+        # Without sinks the first token is out of reach: 8 layers of a 6-token window see 40 back.
         c = _stream(backbone, ids, sinks=0, block=80, window=6)
         d = _stream(backbone, other, sinks=0, block=80, window=6)
     assert (a[-1] - b[-1]).abs().max() > 1e-3
@@ -198,7 +200,8 @@ def test_gradients_reach_the_block_and_never_the_past(exact):
                 for part in (ids[:2], ids[2:40]):
                     policy.forward(part)
                     policy.commit()
-            ours = torch.autograd.grad(backbone.nll(policy.forward(ids[40:50])[:-1], ids[41:50]).sum(), weights)
+            hidden = policy.forward(ids[40:50])
+            ours = torch.autograd.grad(backbone.nll(hidden[:-1], ids[41:50]).sum(), weights)
     finally:
         for weight, flag in zip(weights, flags, strict=True):
             weight.requires_grad_(flag)

@@ -14,14 +14,16 @@ from longread.model.find import find_model
 from longread.model.tokens import load_encoder
 
 CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% if enable_thinking is defined and "
     "not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
 )
 LLAMA3 = (
     "{{ bos_token }}{% for message in messages %}\n"
-    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
-    "\n{% endfor %}\n{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim"
+    " + '<|eot_id|>' }}\n{% endfor %}\n{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
 INST = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
@@ -30,10 +32,24 @@ INST = (
     "{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + ' [/INST]' }}"
     "{% else %}{% generation %}{{ m['content'] + eos_token }}{% endgeneration %}{% endif %}{% endfor %}"
 )
-DROPS = INST.replace("{{ raise_exception('System role not supported') }}", "{% set messages = messages[1:] %}")
-SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
-PLAIN = [Message("system", "Be brief."), Message("user", "What did Mara\nfind?"), Message("assistant", "A book."),
-         Message("user", "  Where, then?")]  # fmt: skip
+DROPS = INST.replace(
+    "{{ raise_exception('System role not supported') }}", "{% set messages = messages[1:] %}"
+)
+SPECIAL = [
+    "<s>",
+    "</s>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+]
+PLAIN = [
+    Message("system", "Be brief."),
+    Message("user", "What did Mara\nfind?"),
+    Message("assistant", "A book."),
+    Message("user", "  Where, then?"),
+]
 
 
 def _save(folder: Path, tokenizer: Tokenizer, template: str, *, in_config: bool = False, **config) -> Path:
@@ -41,7 +57,10 @@ def _save(folder: Path, tokenizer: Tokenizer, template: str, *, in_config: bool 
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", **config}
     if in_config:
-        config["chat_template"] = [{"name": "tool", "template": "no"}, {"name": "default", "template": template}]
+        config["chat_template"] = [
+            {"name": "tool", "template": "no"},
+            {"name": "default", "template": template},
+        ]
     else:
         (folder / "chat_template.jinja").write_text(template, encoding="utf-8", newline="\n")
     (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -58,7 +77,7 @@ def _byte_level() -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    text = ["assistant\n\n  Where, then? user\nWhat did Mara\nfind? A book. Be brief. [INST] system\nBe [/INST]\n\n"]
+    text = ["assistant\n\n  Where, then? user\nWhat did Mara\nfind? A book. [INST] Be brief. [/INST]\n\n"]
     tokenizer.train_from_iterator(text * 3, trainer)
     tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in SPECIAL])
     tokenizer.add_tokens([AddedToken("<think>", normalized=False), AddedToken("</think>", normalized=False)])
@@ -66,9 +85,19 @@ def _byte_level() -> Tokenizer:
 
 
 def _sentencepiece(opening: str) -> Tokenizer:
-    """Llama 2's kind: a dummy space at the beginning, of every section ("prepend") or of the text ("first")."""
+    """Llama 2's kind: a dummy space opens every section ("prepend") or the text alone ("first")."""
     alphabet = sorted(set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ?.,[]/_0123456789{}|<>▁\n"))
-    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *alphabet, "▁W", "▁[", "▁B", "▁▁"]
+    pieces = [
+        "<unk>",
+        "<s>",
+        "</s>",
+        *(f"<0x{byte:02X}>" for byte in range(256)),
+        *alphabet,
+        "▁W",
+        "▁[",
+        "▁B",
+        "▁▁",
+    ]
     merges = [("▁", "W"), ("▁", "["), ("▁", "B"), ("▁", "▁")]
     vocab = {piece: number for number, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
@@ -79,7 +108,9 @@ def _sentencepiece(opening: str) -> Tokenizer:
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in ("<unk>", *SPECIAL)])
+    tokenizer.add_special_tokens(
+        [AddedToken(name, normalized=False, special=True) for name in ("<unk>", *SPECIAL)]
+    )
     return tokenizer
 
 
@@ -170,7 +201,8 @@ def test_roles_that_no_template_takes_are_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("template", "stops"), [(CHATML, {"<|im_end|>", "</s>"}), (LLAMA3, {"<|eot_id|>", "</s>"}), (INST, {"</s>"})]
+    ("template", "stops"),
+    [(CHATML, {"<|im_end|>", "</s>"}), (LLAMA3, {"<|eot_id|>", "</s>"}), (INST, {"</s>"})],
 )
 def test_what_ends_an_answer(template, stops, tmp_path):
     folder = _save(tmp_path / "model", _byte_level(), template)
@@ -188,7 +220,14 @@ def test_a_template_in_the_config_is_found(tmp_path):
 
 @pytest.mark.parametrize(
     "template",
-    ["", "{% if %}", "{{ messages[0].content.__class__.__mro__ }}", "{{ 1 / 0 }}", "nothing of it", "{{ missing() }}"],
+    [
+        "",
+        "{% if %}",
+        "{{ messages[0].content.__class__.__mro__ }}",
+        "{{ 1 / 0 }}",
+        "nothing of it",
+        "{{ missing() }}",
+    ],
 )
 def test_a_template_that_does_not_work_is_one_clear_error(template, tmp_path):
     folder = _save(tmp_path / "model", _byte_level(), template)

@@ -21,7 +21,8 @@ def test_loss_and_gradient(tokens, chunk, bias, scale, softcap):
     if softcap is not None:
         logits = softcap * torch.tanh(logits / softcap)
     expected = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    ours = linear_cross_entropy(hidden, weight, targets, bias=offset, scale=scale, softcap=softcap, chunk=chunk)
+    options = {"bias": offset, "scale": scale, "softcap": softcap, "chunk": chunk}
+    ours = linear_cross_entropy(hidden, weight, targets, **options)
     assert torch.allclose(ours, expected, atol=1e-12)
     per_token = torch.randn(tokens, generator=make, dtype=torch.float64)
     (mine,) = torch.autograd.grad((ours * per_token).sum(), hidden)
@@ -30,7 +31,7 @@ def test_loss_and_gradient(tokens, chunk, bias, scale, softcap):
 
 
 def test_logits_are_never_held_in_one_piece():
-    """The largest tensor that the op makes follows from ``chunk``, not from tokens times vocabulary."""
+    """The largest tensor that the op makes follows from ``chunk``, not from tokens x vocabulary."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     largest = 0
@@ -46,5 +47,7 @@ def test_logits_are_never_held_in_one_piece():
     hidden = torch.randn(64, 4, requires_grad=True)
     weight = torch.randn(5000, 4)
     with Watching():
-        linear_cross_entropy(hidden, weight, torch.zeros(64, dtype=torch.int64), chunk=20_000).sum().backward()
+        linear_cross_entropy(
+            hidden, weight, torch.zeros(64, dtype=torch.int64), chunk=20_000
+        ).sum().backward()
     assert largest == 5000 * 4

@@ -156,7 +156,7 @@ def measures(book: Book, chosen: Sequence[Span]) -> dict[str, float]:
         "length": float(sum(length_of(book.sentence(span), language) for span in chosen)),
         "sentences": float(len(chosen)),
         "coverage": float(np.mean(best)),
-        "divergence": _divergence(sum(counts, Counter()), sum(mine, Counter())),
+        "divergence": _divergence(_together(counts), _together(mine)),
         "redundancy": float(pairs.max()) if len(mine) > 1 else 0.0,
         "chapters": float(np.mean([any(a <= s[0] < b for s in chosen) for a, b in edges])),
         "tenths": len({10 * s[0] // len(book.text) for s in chosen}) / 10,
@@ -167,6 +167,13 @@ def measures(book: Book, chosen: Sequence[Span]) -> dict[str, float]:
             np.mean([bool(marks & (Mark.BROKEN | Mark.NOTE | Mark.HEADING)) for marks in traits])
         ),
     }
+
+
+def _together(counts: Sequence[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)  # sum() would copy the total for every sentence
+    return total
 
 
 def _divergence(book: Counter[str], summary: Counter[str]) -> float:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 
 from longread.config import Memory, Options
+from longread.engine.sampling import GREEDY
 from longread.errors import Interrupted, UnsupportedError
 from longread.events import BlockRead, Done, Progress
 from longread.events import Note as Remark
@@ -24,7 +26,7 @@ from longread.tasks.abstract.quote import condense, quote
 from longread.tasks.extract.traits import length_of
 
 WINDOW = 512
-OPTIONS = Options(memory=Memory(learn=False, block=128))
+OPTIONS = Options(memory=Memory(learn=False, block=256))
 KINDS = {"Write a note": "note", "Write what these": "merge", "Write it again": "more"}
 
 
@@ -33,7 +35,9 @@ def loaded(tmp_path_factory):
     import os
 
     before = os.environ.get("LONGREAD_HOME")
-    os.environ["LONGREAD_HOME"] = str(tmp_path_factory.mktemp("home"))  # the verdict of the probe is kept there
+    os.environ["LONGREAD_HOME"] = str(
+        tmp_path_factory.mktemp("home")
+    )  # the verdict of the probe is kept there
     try:
         with reading.opened("sample:en", OPTIONS) as job:
             return reading.load(job)
@@ -57,7 +61,7 @@ class Asked:
 
 @dataclass
 class Hand:
-    """Writes what ``script(asked)`` says; without one, as long as it was asked to and no longer than its source."""
+    """Writes what ``script(asked)`` says; without one, as long as it was asked to."""
 
     encoder: object
     script: object = None
@@ -73,8 +77,7 @@ class Hand:
         said = honest(asked) if self.script is None else self.script(asked)
         ids = said if isinstance(said, list) else self.encoder.encode(said)
         try:
-            for token in ids[:max_tokens]:
-                yield token
+            yield from ids[:max_tokens]
             return "length" if len(ids) >= max_tokens else "stop"
         finally:
             asked.closed = True
@@ -92,9 +95,9 @@ def honest(asked: Asked, share: float = 1.0) -> str:
 
 
 def run(
-    loaded, hand, wanted=150, *, by="book", part="1-2", lang=None, options=OPTIONS, stop=None, path="sample:en"
+    loaded, hand, wanted=150, *, by="book", part="1", lang=None, options=OPTIONS, stop=None, path="sample:en"
 ):
-    """Summary, whether partial, all events, the job and the counts. ``stop(event)`` throws Interrupted in, once."""
+    """Summary, partial, events, job, counts. Where ``stop(event)`` first holds, Interrupted is thrown in."""
     counts, events, thrown = Counts(), [], False
     with reading.opened(path, replace(options, part=part)) as job:
         task = abstract(job, loaded, wanted, by=by, lang=lang, write=hand, counts=counts)
@@ -120,7 +123,7 @@ def squeezed(text: str) -> str:
 def read(loaded):
     """A run with an honest hand over two chapters."""
     hand = Hand(loaded.encoder)
-    return hand, *run(loaded, hand)
+    return hand, *run(loaded, hand, part="1-2")
 
 
 def test_every_prompt_and_its_answer_fit_the_window(read, loaded):
@@ -136,7 +139,7 @@ def test_every_prompt_and_its_answer_fit_the_window(read, loaded):
 
 
 def test_every_paragraph_is_noted_once_and_in_order(read):
-    hand, summary, partial, events, job, counts = read
+    hand, _, partial, _, _, counts = read
     with reading.opened("sample:en", replace(OPTIONS, part="1-2")) as again:
         book = [p for p in again.document.passages(again.start, again.end) if not p.heading]
     assert squeezed("".join(a.source for a in hand.of("note"))) == squeezed("".join(p.text for p in book))
@@ -146,7 +149,7 @@ def test_every_paragraph_is_noted_once_and_in_order(read):
 
 def test_a_note_is_given_the_last_notes(read):
     notes = read[0].of("note")
-    for before, after in zip(notes, notes[1:], strict=False):
+    for before, after in pairwise(notes):
         assert honest(before) in " ".join(after.text.split("-----")[0].split())
 
 
@@ -173,14 +176,14 @@ def test_notes_are_written_while_the_text_is_read(loaded):
 @pytest.mark.parametrize("wanted", [60, 150, 400])
 def test_the_length_asked_for_is_kept(loaded, by, wanted):
     hand = Hand(loaded.encoder)
-    summary, partial, events, job, counts = run(loaded, hand, wanted, by=by)
+    summary, partial, events, _, _ = run(loaded, hand, wanted, by=by)
     assert 0.8 * wanted <= len(summary.summary.split()) <= 1.2 * wanted
     assert not [event for event in events if isinstance(event, Remark)]
     assert not partial
 
 
 def test_sections_say_what_they_cover(read):
-    hand, summary, _, events, job, counts = read
+    _, summary, _, _, job, _ = read
     spans = [span for section in summary.sections for span in section.spans]
     assert spans == sorted(spans)
     assert job.start <= spans[0][0] < spans[-1][1] <= job.end
@@ -192,10 +195,10 @@ def test_sections_say_what_they_cover(read):
 
 
 def test_by_chapter_gives_one_paragraph_a_chapter(loaded):
-    summary, _, _, job, _ = run(loaded, Hand(loaded.encoder), 200, by="chapter", part="2-4")
-    assert [section.chapter for section in summary.sections] == [c.title for c in job.document.chapters[1:4]]
+    summary, _, _, job, _ = run(loaded, Hand(loaded.encoder), 200, by="chapter", part="2-3")
+    assert [section.chapter for section in summary.sections] == [c.title for c in job.document.chapters[1:3]]
     assert all("\n" not in section.text and len(section.spans) == 1 for section in summary.sections)
-    for section, chapter in zip(summary.sections, job.document.chapters[1:4], strict=True):
+    for section, chapter in zip(summary.sections, job.document.chapters[1:3], strict=True):
         (start, end), *_ = section.spans
         assert chapter.body <= start < chapter.body + 10
         assert chapter.end - 10 < end <= chapter.end
@@ -210,7 +213,11 @@ def test_a_large_window_asks_for_the_whole_at_once(loaded):
         writer = _writer(loaded, hand, job, window=4096)
         merger = Merger(writer, job.document)
         chapters = job.document.chapters
-        notes = [Note(f"Note {i} tells of the mud and the book. " * 3, c.body, c.end, i) for i, c in enumerate(chapters)]
+        notes = []
+        for i, chapter in enumerate(chapters):
+            text = "".join(job.document.text(chapter.body, chapter.end))
+            text = honest(Asked("", [], 0, True, "", text, 24))
+            notes.append(Note(text, chapter.body, chapter.end, i))
         sections = finish(merger.sections(notes, 60, by="book"))
     assert len(hand.asked) == 1
     assert [section.chapter for section in sections] == [f"{chapters[0].title} – {chapters[-1].title}"]
@@ -241,7 +248,7 @@ FAULTS = {
     "went in circles": lambda asked: "the mud and the book and " * 40,
     "was empty": lambda asked: " \n ...",
     "held template marks": lambda asked: "He came. <|im_end|> She went.",
-    "was longer than its source": lambda asked: honest(asked) + " " + " ".join(f"Word{i}." for i in range(400)),
+    "said one thing again and again": lambda asked: "He came home to the mud. " * 6,
     "never ended a sentence": lambda asked: " ".join(f"word{i}" for i in range(300)),
 }
 
@@ -254,17 +261,14 @@ def test_a_failed_note_is_tried_again_in_another_way(loaded, fault):
     hand = Hand(loaded.encoder, script)
     _, _, events, _, counts = run(loaded, hand, part="1")
     notes = hand.of("note")
-    if fault == "was longer than its source":  # only where the source is shorter than the answer may be
-        assert counts.retried == sum(not asked.greedy for asked in notes)
-        return
     assert [asked.greedy for asked in notes] == [True, False] * (len(notes) // 2)
     assert counts.retried == counts.notes == len(notes) // 2
-    assert dict(counts.faults) == {fault: counts.retried}
+    assert counts.faults[fault] >= counts.retried - 1  # a short stretch may be said to be outgrown instead
     assert counts.replaced == 0
     assert not [event for event in events if isinstance(event, Remark)]
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "was longer than its source"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_note_that_fails_twice_is_a_sentence_of_the_book(loaded, fault):
     hand = Hand(loaded.encoder, lambda asked: FAULTS[fault](asked) if asked.kind == "note" else honest(asked))
     summary, partial, events, job, counts = run(loaded, hand, part="1")
@@ -279,6 +283,30 @@ def test_a_note_that_fails_twice_is_a_sentence_of_the_book(loaded, fault):
         sentence = quote(stretch.source, "en")
         assert squeezed(sentence) in squeezed(stretch.source)
         assert sentence in merged or len(loaded.encoder.encode(sentence)) > 60
+
+
+def test_a_text_longer_than_its_source_is_none(loaded):
+    said = "Ann gave Tom a key. He kept it in his coat for years and years, and nobody ever knew of it."
+    for source, accepted in (("Tom has Ann's key.", False), (said + " So it was.", True)):
+        with reading.opened("sample:en", OPTIONS) as job:
+            writer = _writer(loaded, Hand(loaded.encoder, lambda asked: said), job)
+            text = finish(writer.text("note", chapter="", before="", source=source, length=20))
+        assert text == (said if accepted else "")
+        assert writer.counts.faults["was longer than its source"] == (0 if accepted else 2)
+
+
+def test_what_does_not_fit_the_window_is_left_out_and_counted(loaded):
+    hand = Hand(loaded.encoder)
+    with reading.opened("sample:en", OPTIONS) as job:
+        writer = _writer(loaded, hand, job)
+        source = "".join(job.document.text(100, 6000))
+        finish(writer.text("note", chapter="", before="It was so. " * 50, source=source, length=30))
+    asked = hand.asked[0]
+    assert len(asked.prompt) + asked.max_tokens <= WINDOW
+    assert "It was so" not in asked.text
+    assert squeezed(asked.source) in squeezed(source)
+    assert len(asked.source) > 600
+    assert writer.counts.cut == 1
 
 
 def test_special_ids_never_reach_a_note(loaded):
@@ -309,7 +337,7 @@ def test_a_short_text_is_asked_for_again_once(loaded):
         return honest(asked, 0.4) if asked.kind == "merge" else honest(asked)
 
     hand = Hand(loaded.encoder, script)
-    summary, _, events, _, _ = run(loaded, hand, 150)
+    summary, *_ = run(loaded, hand, 150)
     assert 0.8 * 150 <= len(summary.summary.split()) <= 1.2 * 150
     assert hand.of("more")
     for asked in hand.of("more"):
@@ -323,7 +351,7 @@ def test_a_text_that_stays_short_is_used_and_said(loaded):
         return honest(asked) if asked.kind == "note" else "The mud came up over the road and went."
 
     hand = Hand(loaded.encoder, script)
-    summary, _, events, job, _ = run(loaded, hand, 150)
+    summary, _, _, job, _ = run(loaded, hand, 150)
     assert 0 < len(summary.summary.split()) < 0.8 * 150
     assert any("150" in text for text in job.warnings)
     for at, asked in enumerate(hand.asked):
@@ -334,14 +362,26 @@ def test_a_text_too_long_is_cut_at_a_sentence_end(loaded):
     def script(asked):
         return honest(asked, 1.25 if asked.kind == "note" else 1.3)
 
-    summary, _, events, _, _ = run(loaded, Hand(loaded.encoder, script), 150)
+    summary, *_ = run(loaded, Hand(loaded.encoder, script), 150)
     assert 0.8 * 150 <= len(summary.summary.split()) <= 1.2 * 150
     assert all(section.text.endswith(".") for section in summary.sections)
 
 
+def test_a_single_text_too_long_is_cut_to_a_fifth_above(loaded):
+    said = " ".join(
+        f"{who} {did} it." for who in ("He", "She", "They") for did in ("saw", "had", "took", "made")
+    )
+    with reading.opened("sample:en", OPTIONS) as job:
+        writer = _writer(loaded, Hand(loaded.encoder, lambda asked: said), job)
+        text = finish(writer.text("note", chapter="", before="", source=said + " " + said, length=20))
+    assert len(said.split()) == 36 > 1.2 * 20
+    assert said.startswith(text) and text.endswith(" it.")
+    assert 16 <= len(text.split()) <= 24
+
+
 def test_headings_labels_and_lists_are_made_prose(loaded):
     def script(asked):
-        return f"Here is the text you asked for:\n\n## Summary\n**Part one**\n\n- {honest(asked)}\n- It **ended** there."
+        return f"Here is the text you want:\n\n## Summary\n**Part**\n\n- {honest(asked)}\n- It **ended**."
 
     summary, _, _, _, counts = run(loaded, Hand(loaded.encoder, script), 150)
     assert not re.search(r"[#*:\n-]", summary.summary.replace("\n\n", ""))
@@ -350,8 +390,10 @@ def test_headings_labels_and_lists_are_made_prose(loaded):
 
 def test_a_text_shorter_than_its_summary_is_not_blown_up(loaded, tmp_path):
     book = tmp_path / "short.txt"
-    book.write_text("Tom found a key in the river. He gave it to Ann. Ann opened the box.\n", encoding="utf-8")
-    summary, _, events, _, _ = run(loaded, Hand(loaded.encoder), 400, path=str(book), part=None)
+    book.write_text(
+        "Tom found a key in the river. He gave it to Ann. Ann opened the box.\n", encoding="utf-8"
+    )
+    summary, *_ = run(loaded, Hand(loaded.encoder), 400, path=str(book), part=None)
     assert 0 < len(summary.summary.split()) <= 16
 
 
@@ -363,12 +405,12 @@ def test_an_interruption_leaves_what_can_be_had(loaded, phase):
         seen.append(event)
         return {
             "early": isinstance(event, BlockRead) and event.index == 1,
-            "reading": isinstance(event, BlockRead) and event.index == 12,
+            "reading": isinstance(event, BlockRead) and event.index == 3,
             "writing": len(hand.asked) > 5 and not hand.asked[-1].closed,
             "merging": isinstance(event, Progress) and event.phase == "merging notes" and event.done == 2,
         }[phase]
 
-    summary, partial, events, job, counts = run(loaded, hand, 100, stop=stop)
+    summary, partial, _, job, _ = run(loaded, hand, 100, stop=stop)
     assert partial
     assert summary.summary
     assert all(asked.closed for asked in hand.asked)
@@ -390,7 +432,11 @@ def test_another_language_is_asked_for_and_counted_in_its_own_way(loaded):
     def script(asked):
         assert "Simplified Chinese" in asked.text
         assert "characters" in asked.text
-        return "潮水退去以后，泥地里露出一本书。" * 2 if asked.kind == "note" else "老人把书拿回家，晾在炉边，一页一页地读。"
+        return (
+            "潮水退去以后，泥地里露出一本书。" * 2
+            if asked.kind == "note"
+            else "老人把书拿回家，晾在炉边，一页一页地读。"
+        )
 
     summary, _, _, _, counts = run(loaded, Hand(loaded.encoder, script), 60, lang="zh-Hans", part="1")
     assert counts.replaced == 0
@@ -425,7 +471,7 @@ def test_the_bundled_model_is_let_write_and_the_machinery_holds(loaded, monkeypa
     trusting = replace(loaded, trust=Trust(True, True, True, True, "for this test"))
     monkeypatch.setattr(reading, "load", lambda job: trusting)
     before = {name: tensor.clone() for name, tensor in loaded.model.state_dict().items()}
-    options = replace(OPTIONS, part="1", memory=Memory(block=128))
+    options = replace(OPTIONS, part="0%-3%", memory=Memory(block=128))
     *events, done = summarize("sample:en", options, words=60, style="abstract")
     assert isinstance(done, Done)
     assert not done.partial
@@ -436,3 +482,24 @@ def test_the_bundled_model_is_let_write_and_the_machinery_holds(loaded, monkeypa
     after = loaded.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_the_adapter_is_on_or_off_as_the_options_say(loaded, answering):
+    from longread.engine.session import Session
+    from longread.model.chat import Chat, Message
+    from longread.tasks.abstract import hand_of
+
+    chat = Chat(loaded.found.folder, loaded.encoder)
+    ids = chat.ids([Message("user", "The tide went out and left the boats lying in the mud.")])
+    memory = Memory(block=128, rate=0.01, answering_adapter=answering)
+
+    def says(learns: bool) -> list[int]:
+        options = replace(OPTIONS, part="0%-3%", memory=replace(memory, learn=learns))
+        with reading.opened("sample:en", options) as job:
+            shape = reading.shape_of(loaded, options)
+            with Session(loaded.backbone, loaded.prefix, shape, options.memory) as session:
+                list(reading.read_blocks(job, loaded, session))
+                return list(hand_of(session, loaded, chat)(ids, max_tokens=24, sampling=GREEDY, seed=0))
+
+    assert (says(True) == says(False)) is not answering

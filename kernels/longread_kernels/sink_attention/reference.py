@@ -91,11 +91,18 @@ def sink_attention(
             q.dtype,
             q.device,
         )
-        scores = _scores(q[:, :, low:high], keys, groups, scale, softcap, None if bias is None else bias[:, sinks:])
+        scores = _scores(
+            q[:, :, low:high], keys, groups, scale, softcap, None if bias is None else bias[:, sinks:]
+        )
         values = v[:, :, first : cached + high]
         if sinks:
             near = _scores(
-                q_sink[:, :, low:high], k_sink, groups, scale, softcap, None if bias is None else bias[:, :sinks]
+                q_sink[:, :, low:high],
+                k_sink,
+                groups,
+                scale,
+                softcap,
+                None if bias is None else bias[:, :sinks],
             )
             scores = torch.cat((near, scores), dim=-1)
             values = torch.cat((v_sink, values), dim=2)
@@ -103,14 +110,18 @@ def sink_attention(
             column = sink_logits.view(1, k.shape[1], groups, 1).to(scores.dtype)
             column = column.expand(batch, -1, -1, rows).reshape(batch, k.shape[1], groups * rows, 1)
             scores = torch.cat((scores, column), dim=-1)
-        weights = torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(v.dtype)
+        weights = torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(
+            v.dtype
+        )
         if sink_logits is not None:
             weights = weights[..., :-1]
         out.append((weights @ values).view(batch, heads, rows, dim))
     return out[0] if len(out) == 1 else torch.cat(out, dim=2)
 
 
-def _scores(q: Tensor, k: Tensor, groups: int, scale: float, softcap: float | None, bias: Tensor | None) -> Tensor:
+def _scores(
+    q: Tensor, k: Tensor, groups: int, scale: float, softcap: float | None, bias: Tensor | None
+) -> Tensor:
     """[batch, kv_heads, groups * rows, keys]: the heads that share a key stand one below the other."""
     batch, heads, rows, dim = q.shape
     q = q.reshape(batch, heads // groups, groups * rows, dim)

@@ -125,7 +125,7 @@ def _plan(planned: Planned) -> Iterator[Line]:
         f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body"
     )
     yield Line(f"learning: {learn}", "body")
-    yield Line(f"memory: about {words.size(planned.memory_bytes)}", "body")
+    yield Line(f"memory: about {words.size(planned.memory_bytes)} beside the program itself", "body")
     yield Line(f"share of the book: {words.percent(planned.share)}", "body")
     yield Line(f"time: about {words.duration(planned.seconds)}", "body")
 

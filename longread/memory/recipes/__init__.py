@@ -37,10 +37,11 @@ class Recipe(ABC):
     """When and from what the adapter learns.
 
     ``grad`` tells the session to score with gradients on the adapter, so that the
-    score can serve as the loss.
+    score can serve as the loss. ``rate`` is AdamW's where the user leaves it open.
     """
 
     grad = False
+    rate = 2e-3
 
     def __init__(self, lora: TempLora, policy: KVPolicy) -> None:
         self.lora = lora

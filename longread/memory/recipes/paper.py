@@ -24,6 +24,8 @@ DROPOUT = 0.05
 class Paper(Recipe):
     """Two steps a block on [L_T tokens | block]; L_T fills the window: W - S - block."""
 
+    rate = 1e-3
+
     def __init__(self, lora, policy) -> None:
         super().__init__(lora, policy)
         self._first = torch.empty(0, dtype=torch.int64)

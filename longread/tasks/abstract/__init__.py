@@ -106,7 +106,7 @@ def abstract(
             sections = yield from merger.sections(scribe.notes, wanted, by=by)
         partial = partial or merger.interrupted
     summary = Summary("\n\n".join(section.text for section in sections), tuple(sections))
-    yield from _merged_remarks(job, merger, meter.length(summary.summary), wanted)
+    yield from _merged_remarks(job, merger, meter, meter.length(summary.summary), wanted)
     yield Progress("merging notes", max(1, merger.done), max(1, merger.done), "texts", share=job.tally.share)
     return summary, partial
 
@@ -159,6 +159,7 @@ class _Scribe:
     def read(self, session: Session) -> Iterator[Event]:
         """The reading's events; each stretch that it completes is noted."""
         tally = self._job.tally
+        before = tally.seconds.get("writing", 0.0)
         try:
             with closing(reading.read_blocks(self._job, self._loaded, session)) as events:
                 end = self._job.start
@@ -170,12 +171,12 @@ class _Scribe:
                         self._writer.progress = event
                         for stretch in self._stretches.upto(end):
                             yield from self._note(stretch)
-            for stretch in self._stretches.rest():
-                yield from self._note(stretch)
         finally:
-            # The reading stood still meanwhile; its own clock did not.
-            spent = tally.seconds.get("writing", 0.0)
+            # The reading stood still while notes were written; its own clock did not.
+            spent = tally.seconds.get("writing", 0.0) - before
             tally.seconds["reading"] = max(0.0, tally.seconds.get("reading", 0.0) - spent)
+        for stretch in self._stretches.rest():
+            yield from self._note(stretch)
 
     def save(self) -> None:
         """After an interruption: what was read and not yet noted is quoted."""
@@ -188,11 +189,13 @@ class _Scribe:
         if self._quoted:
             what = ", ".join(f"{fault} ({count})" for fault, count in counts.faults.most_common())
             yield self._job.warn(
-                f"{self._quoted} of {len(self.notes)} notes could not be written; a sentence of the book stands "
-                f"in for each. What went wrong, first and second tries together: a note {what}"
+                f"{self._quoted} of {len(self.notes)} notes could not be written; a sentence of the book "
+                f"stands in for each. What went wrong, first and second tries together: a note {what}"
             )
         if counts.cut:
-            yield self._job.warn(f"{counts.cut} prompts did not fit the window; the end of their text was left out")
+            yield self._job.warn(
+                f"{counts.cut} prompts did not fit the window; the end of their text was left out"
+            )
 
     def _note(self, stretch: Stretch) -> Iterator[Event]:
         """Write down what ``stretch`` tells, given the last notes."""
@@ -227,10 +230,10 @@ class _Scribe:
         return "" if chapter is None else self._job.document.chapters[chapter].title
 
 
-def _merged_remarks(job: reading.Job, merger: Merger, got: int, wanted: int) -> Iterator[Event]:
+def _merged_remarks(job: reading.Job, merger: Merger, meter: Meter, got: int, wanted: int) -> Iterator[Event]:
     if merger.replaced:
         yield job.warn(
             f"{merger.replaced} texts could not be merged by the model; sentences of their notes stand there"
         )
     if not 0.8 * wanted <= got <= 1.2 * wanted:
-        yield job.warn(f"the summary is {got:,} long where {wanted:,} was asked for")
+        yield job.warn(f"the summary has {got:,} {meter.unit} where {wanted:,} were asked for")

@@ -68,7 +68,7 @@ class Meter:
         return self.join(kept)
 
     def shortened(self, text: str, tokens: int) -> str:
-        """The first sentences of ``text`` that fit ``tokens``; the first one's beginning where it does not."""
+        """The first sentences of ``text`` that fit ``tokens``, or the beginning of the first."""
         kept, used = [], 0
         for sentence in self.sentences(text):
             used += self.tokens(sentence) + 1

@@ -19,7 +19,7 @@ from longread.events import Event, Progress, Text
 from longread.model.chat import Chat, Message
 from longread.model.tokens import Encoder
 from longread.tasks import prompts
-from longread.tasks.abstract.guards import fault, prose
+from longread.tasks.abstract.guards import fault, prose, repeats
 from longread.tasks.abstract.lengths import Meter
 
 # The second try is drawn, so that it does not fail as the first did.
@@ -33,7 +33,9 @@ _SPAN = 64  # a note has no refrain, and few tokens to find a loop in
 class Write(Protocol):
     """A model's hand: the ids that it writes after a prompt."""
 
-    def __call__(self, prompt_ids: list[int], *, max_tokens: int, sampling: Sampling, seed: int) -> Iterator[int]:
+    def __call__(
+        self, prompt_ids: list[int], *, max_tokens: int, sampling: Sampling, seed: int
+    ) -> Iterator[int]:
         """At most ``max_tokens`` ids; closed when no more are wanted."""
 
 
@@ -102,7 +104,7 @@ class Writer:
         room = self._window - own - 8  # seams
         if room < LEAST_ROOM:
             raise UnsupportedError(
-                f"a window of {self._window} tokens is too small to write notes in: the prompt alone takes {own}",
+                f"a window of {self._window} tokens is too small to write in: the prompt alone takes {own}",
                 f"use --window {own + LEAST_ROOM + 8} or more, or --style extract",
             )
         return room
@@ -110,7 +112,7 @@ class Writer:
     def text(
         self, name: str, *, chapter: str, before: str, source: str, length: int
     ) -> Generator[Event, None, str]:
-        """A text of about ``length`` (never above 1.2 times, sentence ends allowing); "" if both tries failed."""
+        """A text of about ``length``, 1.2 times at most if its sentences allow; "" if both tries failed."""
         answer = self.meter.answer(length)
         ids = self._fitting(name, chapter[:_TITLE], before, source, length, answer)
         source_tokens = self.meter.tokens(source)
@@ -121,7 +123,9 @@ class Writer:
             pieces: list[str] = []
             ended = Ended("stop", ())
             hand = self._write(ids, max_tokens=answer, sampling=sampling, seed=seed)
-            with closing(generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))) as events:
+            with closing(
+                generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
+            ) as events:
                 for event in events:
                     if isinstance(event, Text):
                         pieces.append(event.text)
@@ -130,18 +134,29 @@ class Writer:
                     elif isinstance(event, Ended):
                         ended = event
             self.counts.tokens += len(ended.ids)
-            wrong = fault("".join(pieces), ended, self._special, source, source_tokens)
             text = prose("".join(pieces), self.meter.joint)
             whole = self.meter.sentences(text)
             if ended.reason == "length":
                 whole = whole[:-1]  # its last sentence was cut off in the middle
-            if not wrong and whole:
+            wrong = fault("".join(pieces), ended, self._special, source)
+            if not wrong and not text:
+                wrong = "was empty"
+            # In tokens, since the two may be in different languages.
+            if not wrong and self.meter.tokens(text) > source_tokens:
+                wrong = "was longer than its source"
+            if not wrong and not whole:
+                wrong = "never ended a sentence"
+            if not wrong and repeats(whole):
+                wrong = "said one thing again and again"
+            if not wrong:
                 text = self.meter.join(whole)
                 return self.meter.trimmed(text, length) if self.meter.length(text) > 1.2 * length else text
-            self.counts.faults[wrong or ("never ended a sentence" if text else "was empty")] += 1
+            self.counts.faults[wrong] += 1
         return ""
 
-    def _fitting(self, name: str, chapter: str, before: str, source: str, length: int, answer: int) -> list[int]:
+    def _fitting(
+        self, name: str, chapter: str, before: str, source: str, length: int, answer: int
+    ) -> list[int]:
         """The prompt, so that it and the answer fit the window: what came before goes first, then the end
         of the source, which is counted."""
         asked = f"{length:,} {self.meter.unit}"
@@ -154,7 +169,9 @@ class Writer:
                 before = self.meter.join(self.meter.sentences(before)[1:])
                 continue
             if not source:
-                raise UnsupportedError(f"a window of {self._window} tokens is too small to write in", "use --window N")
+                raise UnsupportedError(
+                    f"a window of {self._window} tokens is too small to write in", "use --window N"
+                )
             self.counts.cut += 1
             shorter = self.meter.shortened(source, max(1, self.meter.tokens(source) - over))
             source = shorter if len(shorter) < len(source) else source[: len(source) // 2]
