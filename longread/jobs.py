@@ -63,6 +63,7 @@ _SUMMARIZE = (
     _own("by", str, "book", "one summary, or a paragraph for each chapter", choices=("book", "chapter")),
     _own("style", str, "auto", "quote the book, or write about it; auto: what the model is good for",
          choices=("auto", "extract", "abstract")),
+    _own("lang", str, None, "language to write in; the book's own where not given", metavar="CODE"),
 )  # fmt: skip
 
 _SCORE = (
@@ -111,7 +112,7 @@ def _result(task: str, path: str | os.PathLike[str], options: Mapping[str, Any])
 def summarize(path: str | os.PathLike[str], **options: Any) -> Any:
     """A summary: ``summary`` (prose), ``sections``, ``names``.
 
-    Options: length, words, by, style and the shared ones.
+    Options: length, words, by, style, lang and the shared ones.
     """
     return _result("summarize", path, options)
 

@@ -141,7 +141,7 @@ def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files
         raise ModelError(
             f"the weights in {found.folder} cannot be loaded: {_first_line(error)}", "fetch them again"
-        )
+        ) from error
     missing = report.get("missing_keys")
     if missing:
         raise ModelError(

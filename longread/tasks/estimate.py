@@ -78,7 +78,7 @@ def _characters_per_token(job: Job, encoder: Any) -> float:
     return max(len(sample), 1) / max(len(encoder.encode(sample)), 1)
 
 
-def remember_speed(found: Found, parameters: int, shape: Sizes, options: Options, speed: float) -> None:
+def remember_speed(found: Found, shape: Sizes, options: Options, speed: float) -> None:
     """Keep the tokens a second of a finished reading for the next estimate."""
     remember("speeds.json", _key(found, shape, options), round(speed, 1))
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from longread.engine.session import Session, Shape
     from longread.model.load import LoadedModel
 
-# The most that the estimate of the tokens ahead is ahead of the first block, as a share of the book.
-_STEPS = 400
-
 
 @dataclass
 class Tally:
@@ -39,6 +36,7 @@ class Tally:
     blocks: int = 0
     share: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)  # a task's own counts
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -55,6 +53,7 @@ class Tally:
             "blocks": self.blocks,
             "share": round(self.share, 6),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            **self.extra,
         }
 
 
@@ -144,14 +143,14 @@ def read_blocks(
     through once the tally is right.
     """
     document, tally = job.document, job.tally
-    began, count = time.perf_counter(), 0
+    began, count, busy = time.perf_counter(), 0, 0.0
     at = job.start
     try:
         for block in blocks(document, loaded.encoder, session.shape.block, start=job.start, end=job.end):
             events = session.step(block)
             report = events[-1]
             assert isinstance(report, BlockRead)
-            at, count = block.end, count + len(block)
+            at, count, busy = block.end, count + len(block), busy + report.seconds
             tally.read += len(block)
             tally.learned += len(block) if report.learned else 0
             tally.nll += report.nll
@@ -182,7 +181,7 @@ def read_blocks(
         raise InputError(
             f"{document.name} holds no text that could be read", "look at it with `longread read --text`"
         )
-    estimate.remember_speed(loaded.found, loaded.parameters, session.shape, job.options, count / seconds)
+    estimate.remember_speed(loaded.found, session.shape, job.options, count / busy)
 
 
 def stopped(job: Job, error: Interrupted) -> Interrupted:

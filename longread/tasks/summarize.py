@@ -14,8 +14,8 @@ from longread.config import Options
 from longread.errors import Interrupted, UnsupportedError, UsageError
 from longread.events import BlockRead, Done, Event, Progress
 from longread.tasks import reading
-from longread.tasks.extract import choose
-from longread.tasks.extract.traits import counts_characters
+from longread.tasks.extract import choose, length_of
+from longread.tasks.extract.traits import base_language, counts_characters
 from longread.tasks.gather import Gatherer
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
@@ -79,19 +79,27 @@ def summarize(
                 f"{loaded.name} is not trusted to write a summary ({loaded.trust.says})",
                 "use --style extract, or --model with a larger instruction-tuned model",
             )
+        if style == "extract" and lang and base_language(lang) != base_language(job.document.language):
+            raise UnsupportedError(
+                f"a summary in quotations stays in the book's language, {job.document.language}, not {lang}",
+                "leave --lang out, or use --model with one that is trusted to write",
+            )
         if by == "chapter":
-            wanted = max(wanted, _PER_CHAPTER * len(job.document.chapters))
+            inside = [c for c in job.document.chapters if c.end > job.start and c.start < job.end]
+            wanted = max(wanted, _PER_CHAPTER * len(inside))
         if style == "abstract":
             from longread.tasks.abstract import abstract as make
         else:
             make = _extract
+        language = lang or job.document.language
         summary, partial = yield from make(job, loaded, wanted, by=by, lang=lang)
         yield Done(
             "summarize",
             loaded.name,
             job.document.as_dict(),
             summary,
-            job.tally.as_dict() | {"style": style, "length": wanted, "got": _measure(summary.summary, job)},
+            job.tally.as_dict()
+            | {"style": style, "length": wanted, "got": length_of(summary.summary, language)},
             partial=partial,
             warnings=tuple(job.warnings),
         )
@@ -101,12 +109,6 @@ def _length(name: str) -> int:
     if name not in LENGTHS:
         raise UsageError(f"there is no length {name!r}", f"use {', '.join(LENGTHS)} or --words N")
     return LENGTHS[name]
-
-
-def _measure(text: str, job: reading.Job) -> int:
-    if counts_characters(job.document.language):
-        return sum(not c.isspace() for c in text)
-    return len(text.split())
 
 
 def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator[Event]:

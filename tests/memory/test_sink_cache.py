@@ -35,8 +35,11 @@ def _ids(n: int = TOKENS) -> torch.Tensor:
 
 
 def naive_streaming(model, ids: torch.Tensor, *, window: int, sinks: int) -> torch.Tensor:
-    """StreamingLLM as published: keys kept before rotation, all of them rotated anew for every token at their
-    places in the cache, the oldest but the sinks dropped before each token. Returns logits [tokens, vocabulary]."""
+    """Logits [tokens, vocabulary] of StreamingLLM as published.
+
+    Keys are kept before rotation and all rotated anew for every token, at their places in
+    the cache; the oldest but the sinks is dropped before each token.
+    """
     raw: list[dict[str, list[torch.Tensor]]] = [{"k": [], "v": []} for _ in model.model.layers]
     hooks = []
     for index, layer in enumerate(model.model.layers):
@@ -110,7 +113,7 @@ def test_rebasing_the_running_positions_changes_nothing(exact, monkeypatch):
 
 
 def test_the_sinks_are_seen_from_every_token_of_a_long_block(exact):
-    """A published implementation drops them during a long prefill: a changed sink must change the last logits."""
+    """A published implementation drops them there: a changed sink must change the last logits."""
     ids = _ids()
     other = ids.clone()
     other[0] = (ids[0] + 1 - 3) % 94 + 3

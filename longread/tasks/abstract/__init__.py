@@ -106,6 +106,7 @@ def abstract(
             sections = yield from merger.sections(scribe.notes, wanted, by=by)
         partial = partial or merger.interrupted
     summary = Summary("\n\n".join(section.text for section in sections), tuple(sections))
+    job.tally.extra["written"] = writer.counts.as_dict()
     yield from _merged_remarks(job, merger, meter, meter.length(summary.summary), wanted)
     yield Progress("merging notes", max(1, merger.done), max(1, merger.done), "texts", share=job.tally.share)
     return summary, partial
