@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from longread.memory.policy import KVPolicy
 
-# The model computes cos and sin of (position * frequency) in float32: past a few thousand positions the angle's
-# last bits begin to matter.
+# The model computes cos and sin of (position * frequency) in float32: past a few thousand positions the
+# angle's last bits begin to matter.
 REBASE = 2048
 
 
@@ -127,8 +127,8 @@ class SinkCache(KVPolicy):
         values[:, :, self._high : end] = v.detach()
         if k.requires_grad:
             # The block's own keys carry gradients, the kept ones never do.
-            k = torch.cat((keys[:, :, self._low : self._high], k), dim=2)
-            v = torch.cat((values[:, :, self._low : self._high], v), dim=2)
+            options["k_past"] = keys[:, :, self._low : self._high]
+            options["v_past"] = values[:, :, self._low : self._high]
         else:
             k, v = keys[:, :, self._low : end], values[:, :, self._low : end]
         if not self._sinks:

@@ -100,7 +100,7 @@ class TempLora:
                 layer.eval()
 
     def step(self, loss: Tensor) -> bool:
-        """One AdamW step down ``loss`` (a scalar in nats); False if its gradient was not finite and was dropped."""
+        """One AdamW step down ``loss`` (a scalar, nats); False if its gradient was not finite and dropped."""
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
         finite = bool(torch.isfinite(norm))

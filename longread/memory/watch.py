@@ -32,7 +32,7 @@ class Watch:
         return index % EVERY == EVERY - 1
 
     def judge(self, with_adapter: float, without: float) -> str | None:
-        """Take note of two sums of NLL over the same tokens; a sentence for the user if the adapter was reset."""
+        """Take note of two sums of NLL over the same tokens; words for the user if the adapter was reset."""
         if with_adapter <= without:
             self._worse = 0
             self._good = self._lora.state()

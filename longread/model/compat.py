@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-# Frequencies that change with the length of what is rotated: such a model must never see a position past its own.
+# Frequencies that change with the length of what is rotated: such a model must see no position past its own.
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
 
 
@@ -103,7 +104,7 @@ class Rotation:
     interleaved: bool
 
     def table(self, angle: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin [positions, pairs] float64 for ``angle`` [positions] in positions, which may be negative."""
+        """cos and sin [angles, pairs] float64; ``angle`` is in positions and may be negative."""
         phase = angle.to(torch.float64)[:, None] * self.frequencies
         return phase.cos(), phase.sin()
 
@@ -193,10 +194,35 @@ def inject_adapter(model: nn.Module, *, rank: int, alpha: float, dropout: float,
         bias="none",
         task_type="CAUSAL_LM",
     )
+    layers = [model.get_submodule(name) for name in targets]
+    if all(type(layer) is nn.Linear for layer in layers):  # a quantised layer needs PEFT's own for its kind
+        config._register_custom_module({nn.Linear: _one_node_linear()})
     with warnings.catch_warnings():
         # PEFT 0.21 asks the model for a property that transformers 5.23 has renamed.
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config, autocast_adapter_dtype=True)
+
+
+@cache
+def _one_node_linear() -> type:
+    """PEFT's LoRA layer, its plain case by ``lora_linear``; made late, for PEFT is slow to import."""
+    from longread_kernels.lora_linear import lora_linear
+    from peft.tuners.lora import Linear
+
+    class OneNodeLinear(Linear):
+        def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+            names = self.active_adapters
+            if len(names) == 1 and not (self.disable_adapters or args or kwargs):
+                (name,) = names
+                down, up, base = self.lora_A[name], self.lora_B[name], self.base_layer
+                dropout = self.lora_dropout[name]
+                drops = isinstance(dropout, nn.Dropout) and dropout.training
+                plain = not (drops or self.merged or self.lora_variant)
+                if plain and x.dtype == base.weight.dtype == down.weight.dtype:
+                    return lora_linear(x, base.weight, base.bias, down.weight, up.weight, self.scaling[name])
+            return super().forward(x, *args, **kwargs)
+
+    return OneNodeLinear
 
 
 def remove_adapter(peft_model: Any) -> None:

@@ -134,8 +134,8 @@ def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
                 "longread never runs a model's code; use a model that transformers knows",
             ) from None
         raise UnsupportedError(
-            f"transformers {transformers.__version__} cannot load {found.name} (model type {kind}) as a causal "
-            f"language model: {_first_line(error)}",
+            f"transformers {transformers.__version__} cannot load {found.name} (model type {kind}) as a "
+            f"causal language model: {_first_line(error)}",
             "use another model, or a newer transformers",
         ) from None
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files

@@ -81,6 +81,10 @@ def test_reference_is_the_rule_written_out(case, groups):
     assert torch.allclose(ours, expected, atol=1e-12, rtol=0)
     inputs = [x for x in (q, k, v, q_sink if sinks else None, k_sink, v_sink, logits) if x is not None]
     weight = torch.randn(ours.shape, generator=make, dtype=torch.float64)
+    if cached:
+        options |= {"k_past": k[:, :, : cached - 1], "v_past": v[:, :, : cached - 1]}
+        split = sink_attention(q, k[:, :, cached - 1 :], v[:, :, cached - 1 :], **options, tile=tile)
+        assert torch.allclose(split, expected, atol=1e-12, rtol=0)
     mine = torch.autograd.grad((ours * weight).sum(), inputs, allow_unused=True)
     theirs = torch.autograd.grad((expected * weight).sum(), inputs, allow_unused=True)
     for a, b, x in zip(mine, theirs, inputs, strict=True):

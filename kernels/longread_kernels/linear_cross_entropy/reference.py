@@ -65,11 +65,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if softcap is not None:
                 logits = logits.div_(softcap).tanh_().mul_(softcap)
             index = targets[part, None]
-            total = torch.logsumexp(logits, dim=-1, keepdim=True)
-            nll[part] = (total - logits.gather(1, index))[:, 0]
+            slope = None if softcap is None or gradient is None else 1 - (logits / softcap) ** 2
+            right = logits.gather(1, index)
+            # One pass of exp serves the loss and its gradient.
+            most = logits.amax(dim=-1, keepdim=True)
+            pull = logits.sub_(most).exp_()
+            total = pull.sum(dim=-1, keepdim=True)
+            nll[part] = (total.log() + most - right)[:, 0]
             if gradient is not None:
-                slope = None if softcap is None else 1 - (logits / softcap) ** 2
-                pull = logits.sub_(total).exp_()
+                pull /= total
                 pull.scatter_add_(1, index, torch.full_like(total, -1.0))
                 if slope is not None:
                     pull *= slope

@@ -31,6 +31,8 @@ def sink_attention(
     q_sink: Tensor | None = None,
     k_sink: Tensor | None = None,
     v_sink: Tensor | None = None,
+    k_past: Tensor | None = None,
+    v_past: Tensor | None = None,
     sliding: int | None = None,
     softcap: float | None = None,
     sink_logits: Tensor | None = None,
@@ -44,6 +46,9 @@ def sink_attention(
         The block's queries, rotated at the positions that the keys ``k`` were rotated at.
     k, v : [batch, kv_heads, cached + n, dim]
         What is cached of the window, then the block, consecutive in the stream.
+    k_past, v_past : [batch, kv_heads, more, dim]
+        More of the window, before ``k``. Keys that want no gradient are cheaper here than
+        joined to those that do: no gradient is computed for them.
     start
         Stream position of the first query, the sinks counted (tokens).
     window
@@ -70,18 +75,18 @@ def sink_attention(
     """
     batch, heads, n, dim = q.shape
     groups = heads // k.shape[1]
-    cached = k.shape[2] - n
+    past = 0 if k_past is None else k_past.shape[2]
+    cached = past + k.shape[2] - n
     sinks = 0 if k_sink is None else k_sink.shape[2]
     recent = window - sinks if sliding is None else min(window - sinks, sliding)
     out = []
     for low in range(0, n, tile):
         high = min(low + tile, n)
         rows = high - low
-        first = max(0, cached + low - recent + 1)
-        keys = k[:, :, first : cached + high]
+        first, last = max(0, cached + low - recent + 1), cached + high
         bias = _bias(
             rows,
-            keys.shape[2],
+            last - first,
             cached + low - first,
             recent,
             sinks,
@@ -91,31 +96,32 @@ def sink_attention(
             q.dtype,
             q.device,
         )
-        scores = _scores(
-            q[:, :, low:high], keys, groups, scale, softcap, None if bias is None else bias[:, sinks:]
-        )
-        values = v[:, :, first : cached + high]
+        near = q[:, :, low:high]
+        parts = [
+            (near, k[:, :, max(first - past, 0) : last - past], v[:, :, max(first - past, 0) : last - past])
+        ]
+        if first < past:
+            parts.insert(0, (near, k_past[:, :, first:], v_past[:, :, first:]))
         if sinks:
-            near = _scores(
-                q_sink[:, :, low:high],
-                k_sink,
-                groups,
-                scale,
-                softcap,
-                None if bias is None else bias[:, :sinks],
-            )
-            scores = torch.cat((near, scores), dim=-1)
-            values = torch.cat((v_sink, values), dim=2)
+            parts.insert(0, (q_sink[:, :, low:high], k_sink, v_sink))
+        scores, at = [], 0
+        for query, keys, _ in parts:
+            mine = None if bias is None else bias[:, at : at + keys.shape[2]]
+            scores.append(_scores(query, keys, groups, scale, softcap, mine))
+            at += keys.shape[2]
         if sink_logits is not None:
-            column = sink_logits.view(1, k.shape[1], groups, 1).to(scores.dtype)
+            column = sink_logits.view(1, k.shape[1], groups, 1).to(q.dtype)
             column = column.expand(batch, -1, -1, rows).reshape(batch, k.shape[1], groups * rows, 1)
-            scores = torch.cat((scores, column), dim=-1)
-        weights = torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(
-            v.dtype
-        )
-        if sink_logits is not None:
-            weights = weights[..., :-1]
-        out.append((weights @ values).view(batch, heads, rows, dim))
+            scores.append(column)
+        joined = scores[0] if len(scores) == 1 else torch.cat(scores, dim=-1)
+        exact = torch.promote_types(joined.dtype, torch.float32)
+        weights = torch.softmax(joined, dim=-1, dtype=exact).to(v.dtype)
+        mixed, at = None, 0
+        for _, keys, values in parts:
+            share = weights[..., at : at + keys.shape[2]]
+            mixed = share @ values if mixed is None else mixed + share @ values
+            at += keys.shape[2]
+        out.append(mixed.view(batch, heads, rows, dim))
     return out[0] if len(out) == 1 else torch.cat(out, dim=2)
 
 
