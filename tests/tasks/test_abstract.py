@@ -6,124 +6,22 @@ the hand, what is done with what it writes, and what happens when it fails.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from longread.config import Memory, Options
+from longread.config import Memory
 from longread.engine.sampling import GREEDY
 from longread.errors import Interrupted, UnsupportedError
 from longread.events import BlockRead, Done, Progress
 from longread.events import Note as Remark
 from longread.model.catalog import Trust
-from longread.reader.sentences import sentences
 from longread.tasks import reading
-from longread.tasks.abstract import Counts, abstract
 from longread.tasks.abstract.lengths import Meter
-from longread.tasks.abstract.quote import condense, quote
+from longread.tasks.abstract.quote import condense
 from longread.tasks.extract.traits import length_of
-
-WINDOW = 512
-OPTIONS = Options(memory=Memory(learn=False, block=256))
-KINDS = {"Write a note": "note", "Write what these": "merge", "Write it again": "more"}
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    import os
-
-    before = os.environ.get("LONGREAD_HOME")
-    os.environ["LONGREAD_HOME"] = str(
-        tmp_path_factory.mktemp("home")
-    )  # the verdict of the probe is kept there
-    try:
-        with reading.opened("sample:en", OPTIONS) as job:
-            return reading.load(job)
-    finally:
-        os.environ.pop("LONGREAD_HOME") if before is None else os.environ.update(LONGREAD_HOME=before)
-
-
-@dataclass
-class Asked:
-    """One prompt that the hand was given."""
-
-    kind: str
-    prompt: list[int]
-    max_tokens: int
-    greedy: bool
-    text: str
-    source: str
-    length: int
-    closed: bool = False
-
-
-@dataclass
-class Hand:
-    """Writes what ``script(asked)`` says; without one, as long as it was asked to."""
-
-    encoder: object
-    script: object = None
-    asked: list[Asked] = field(default_factory=list)
-
-    def __call__(self, prompt_ids, *, max_tokens, sampling, seed):
-        text = self.encoder.decode(prompt_ids)
-        kind = next(kind for words, kind in KINDS.items() if words in text)
-        source = text.split("\n-----\n")[1]
-        length = int(re.search(r"of about ([\d,]+) (?:words|characters)", text)[1].replace(",", ""))
-        asked = Asked(kind, list(prompt_ids), max_tokens, sampling.temperature == 0, text, source, length)
-        self.asked.append(asked)
-        said = honest(asked) if self.script is None else self.script(asked)
-        ids = said if isinstance(said, list) else self.encoder.encode(said)
-        try:
-            yield from ids[:max_tokens]
-            return "length" if len(ids) >= max_tokens else "stop"
-        finally:
-            asked.closed = True
-
-    def of(self, kind: str) -> list[Asked]:
-        return [asked for asked in self.asked if asked.kind == kind]
-
-
-def honest(asked: Asked, share: float = 1.0) -> str:
-    """Sentences of eight words of the source, in its order, spread over it, until the length is reached."""
-    words = re.findall(r"[^\W\d_]+", asked.source)
-    count = max(1, min(round(asked.length * share / 8), len(words) // 9))
-    starts = [int(k * (len(words) - 8) / count) for k in range(count)]
-    return " ".join(" ".join(words[at : at + 8]).capitalize() + "." for at in starts)
-
-
-def run(
-    loaded, hand, wanted=150, *, by="book", part="1", lang=None, options=OPTIONS, stop=None, path="sample:en"
-):
-    """Summary, partial, events, job, counts. Where ``stop(event)`` first holds, Interrupted is thrown in."""
-    counts, events, thrown = Counts(), [], False
-    with reading.opened(path, replace(options, part=part)) as job:
-        task = abstract(job, loaded, wanted, by=by, lang=lang, write=hand, counts=counts)
-        try:
-            event = next(task)
-            while True:
-                events.append(event)
-                if stop is not None and not thrown and stop(event):
-                    thrown = True
-                    event = task.throw(Interrupted("interrupted"))
-                else:
-                    event = next(task)
-        except StopIteration as end:
-            summary, partial = end.value
-    return summary, partial, events, job, counts
-
-
-def squeezed(text: str) -> str:
-    return "".join(text.split())
-
-
-@pytest.fixture(scope="module")
-def read(loaded):
-    """A run with an honest hand over two chapters."""
-    hand = Hand(loaded.encoder)
-    return hand, *run(loaded, hand, part="1-2")
+from tests.tasks.scripted import OPTIONS, WINDOW, Asked, Hand, finish, honest, run, squeezed, writer_of
 
 
 def test_every_prompt_and_its_answer_fit_the_window(read, loaded):
@@ -210,7 +108,7 @@ def test_a_large_window_asks_for_the_whole_at_once(loaded):
 
     hand = Hand(loaded.encoder)
     with reading.opened("sample:en", OPTIONS) as job:
-        writer = _writer(loaded, hand, job, window=4096)
+        writer = writer_of(loaded, hand, job, window=4096)
         merger = Merger(writer, job.document)
         chapters = job.document.chapters
         notes = []
@@ -222,170 +120,6 @@ def test_a_large_window_asks_for_the_whole_at_once(loaded):
     assert len(hand.asked) == 1
     assert [section.chapter for section in sections] == [f"{chapters[0].title} – {chapters[-1].title}"]
     assert len(sections[0].spans) == len(chapters)
-
-
-def finish(task):
-    """What a generator returns."""
-    try:
-        while True:
-            next(task)
-    except StopIteration as end:
-        return end.value
-
-
-def _writer(loaded, hand, job, *, window=WINDOW, language="en"):
-    from longread.model.chat import Chat
-    from longread.tasks.abstract.writer import Writer
-
-    chat = Chat(loaded.found.folder, loaded.encoder)
-    sample = "".join(job.document.text(0, 20_000))
-    meter = Meter(loaded.encoder, language, sample, job.document.language)
-    titles = [chapter.title for chapter in job.document.chapters]
-    return Writer(hand, chat, loaded.encoder, meter, window=window, title="T", chapters=titles)
-
-
-FAULTS = {
-    "went in circles": lambda asked: "the mud and the book and " * 40,
-    "was empty": lambda asked: " \n ...",
-    "held template marks": lambda asked: "He came. <|im_end|> She went.",
-    "said one thing again and again": lambda asked: "He came home to the mud. " * 6,
-    "never ended a sentence": lambda asked: " ".join(f"word{i}" for i in range(300)),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_failed_note_is_tried_again_in_another_way(loaded, fault):
-    def script(asked):
-        return FAULTS[fault](asked) if asked.kind == "note" and asked.greedy else honest(asked)
-
-    hand = Hand(loaded.encoder, script)
-    _, _, events, _, counts = run(loaded, hand, part="1")
-    notes = hand.of("note")
-    assert [asked.greedy for asked in notes] == [True, False] * (len(notes) // 2)
-    assert counts.retried == counts.notes == len(notes) // 2
-    assert counts.faults[fault] >= counts.retried - 1  # a short stretch may be said to be outgrown instead
-    assert counts.replaced == 0
-    assert not [event for event in events if isinstance(event, Remark)]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_note_that_fails_twice_is_a_sentence_of_the_book(loaded, fault):
-    hand = Hand(loaded.encoder, lambda asked: FAULTS[fault](asked) if asked.kind == "note" else honest(asked))
-    summary, partial, events, job, counts = run(loaded, hand, part="1")
-    stretches = hand.of("note")[::2]
-    assert (counts.notes, counts.replaced, counts.retried) == (0, len(stretches), len(stretches))
-    remarks = [event.text for event in events if isinstance(event, Remark)]
-    assert any(f"{len(stretches)} of {len(stretches)} notes" in text and fault in text for text in remarks)
-    assert remarks == job.warnings
-    assert summary.summary and not partial
-    merged = "\n".join(asked.source for asked in hand.of("merge"))
-    for stretch in stretches:
-        sentence = quote(stretch.source, "en")
-        assert squeezed(sentence) in squeezed(stretch.source)
-        assert sentence in merged or len(loaded.encoder.encode(sentence)) > 60
-
-
-def test_a_text_longer_than_its_source_is_none(loaded):
-    said = "Ann gave Tom a key. He kept it in his coat for years and years, and nobody ever knew of it."
-    for source, accepted in (("Tom has Ann's key.", False), (said + " So it was.", True)):
-        with reading.opened("sample:en", OPTIONS) as job:
-            writer = _writer(loaded, Hand(loaded.encoder, lambda asked: said), job)
-            text = finish(writer.text("note", chapter="", before="", source=source, length=20))
-        assert text == (said if accepted else "")
-        assert writer.counts.faults["was longer than its source"] == (0 if accepted else 2)
-
-
-def test_what_does_not_fit_the_window_is_left_out_and_counted(loaded):
-    hand = Hand(loaded.encoder)
-    with reading.opened("sample:en", OPTIONS) as job:
-        writer = _writer(loaded, hand, job)
-        source = "".join(job.document.text(100, 6000))
-        finish(writer.text("note", chapter="", before="It was so. " * 50, source=source, length=30))
-    asked = hand.asked[0]
-    assert len(asked.prompt) + asked.max_tokens <= WINDOW
-    assert "It was so" not in asked.text
-    assert squeezed(asked.source) in squeezed(source)
-    assert len(asked.source) > 600
-    assert writer.counts.cut == 1
-
-
-def test_special_ids_never_reach_a_note(loaded):
-    end = loaded.encoder.special_ids() - {1}
-
-    def script(asked):
-        return [*loaded.encoder.encode("He came home."), min(end), *loaded.encoder.encode(" She went.")]
-
-    _, _, _, _, counts = run(loaded, Hand(loaded.encoder, script), part="1")
-    assert counts.notes == counts.merged == 0
-    assert set(counts.faults) == {"held template marks"}
-
-
-def test_copying_the_source_is_allowed(loaded):
-    def script(asked):
-        return " ".join(sentence for sentence in sentences_of(asked.source)[:3])
-
-    _, _, _, _, counts = run(loaded, Hand(loaded.encoder, script), part="1")
-    assert (counts.retried, counts.replaced) == (0, 0)
-
-
-def sentences_of(text: str) -> list[str]:
-    return [" ".join(text[start:end].split()) for start, end in sentences(text, "en")]
-
-
-def test_a_short_text_is_asked_for_again_once(loaded):
-    def script(asked):
-        return honest(asked, 0.4) if asked.kind == "merge" else honest(asked)
-
-    hand = Hand(loaded.encoder, script)
-    summary, *_ = run(loaded, hand, 150)
-    assert 0.8 * 150 <= len(summary.summary.split()) <= 1.2 * 150
-    assert hand.of("more")
-    for asked in hand.of("more"):
-        at = hand.asked.index(asked)
-        assert hand.asked[at - 1].kind == "merge"
-        assert honest(hand.asked[at - 1], 0.4) in " ".join(asked.text.split())
-
-
-def test_a_text_that_stays_short_is_used_and_said(loaded):
-    def script(asked):
-        return honest(asked) if asked.kind == "note" else "The mud came up over the road and went."
-
-    hand = Hand(loaded.encoder, script)
-    summary, _, _, job, _ = run(loaded, hand, 150)
-    assert 0 < len(summary.summary.split()) < 0.8 * 150
-    assert any("150" in text for text in job.warnings)
-    for at, asked in enumerate(hand.asked):
-        assert asked.kind != "more" or hand.asked[at - 1].kind == "merge"
-
-
-def test_a_text_too_long_is_cut_at_a_sentence_end(loaded):
-    def script(asked):
-        return honest(asked, 1.25 if asked.kind == "note" else 1.3)
-
-    summary, *_ = run(loaded, Hand(loaded.encoder, script), 150)
-    assert 0.8 * 150 <= len(summary.summary.split()) <= 1.2 * 150
-    assert all(section.text.endswith(".") for section in summary.sections)
-
-
-def test_a_single_text_too_long_is_cut_to_a_fifth_above(loaded):
-    said = " ".join(
-        f"{who} {did} it." for who in ("He", "She", "They") for did in ("saw", "had", "took", "made")
-    )
-    with reading.opened("sample:en", OPTIONS) as job:
-        writer = _writer(loaded, Hand(loaded.encoder, lambda asked: said), job)
-        text = finish(writer.text("note", chapter="", before="", source=said + " " + said, length=20))
-    assert len(said.split()) == 36 > 1.2 * 20
-    assert said.startswith(text) and text.endswith(" it.")
-    assert 16 <= len(text.split()) <= 24
-
-
-def test_headings_labels_and_lists_are_made_prose(loaded):
-    def script(asked):
-        return f"Here is the text you want:\n\n## Summary\n**Part**\n\n- {honest(asked)}\n- It **ended**."
-
-    summary, _, _, _, counts = run(loaded, Hand(loaded.encoder, script), 150)
-    assert not re.search(r"[#*:\n-]", summary.summary.replace("\n\n", ""))
-    assert counts.replaced == 0
 
 
 def test_a_text_shorter_than_its_summary_is_not_blown_up(loaded, tmp_path):
