@@ -145,7 +145,7 @@ class NameCounter:
             small = bare.lower()
             capital = bare[:1].isupper() and not (len(bare) > 1 and bare.isupper())
             joined = bool(run) and not fresh and gap.strip() in {"", "."}
-            if capital and (small not in _NEVER or (joined and small in TITLES)):
+            if capital and (not _never(small) or (joined and small in TITLES)):
                 if joined:
                     run += [*particles, bare]
                 else:
@@ -204,7 +204,7 @@ class NameCounter:
 
     @staticmethod
     def _without_ends(words: tuple[str, ...]) -> tuple[str, ...]:
-        while words and (words[-1].lower() in _NEVER or words[-1] in _PARTICLES):
+        while words and (_never(words[-1]) or words[-1] in _PARTICLES):
             words = words[:-1]
         while words and words[0] in _PARTICLES:
             words = words[1:]
@@ -220,6 +220,11 @@ class NameCounter:
             # A noun follows an article or a preposition about every second time, a name seldom.
             own = [w for w in own if self._capital[w] >= 3 and self._article[w] <= 0.15 * self._capital[w]]
         return any(self._capital[word] > 2 * self._lower[word.lower()] for word in own)
+
+
+def _never(word: str) -> bool:
+    """Whether a capital on ``word`` means nothing, however its apostrophe is written."""
+    return word.lower().replace("’", "'") in _NEVER
 
 
 def _breaks(gap: str, before: str) -> bool:

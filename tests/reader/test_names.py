@@ -97,3 +97,11 @@ def test_the_rare_are_forgotten_and_the_common_kept() -> None:
             counter.add("There went Ahab again.", number)
     assert counter.top(1)[0] == ("Ahab", 1667, 0)
     assert len(counter._forms) <= 201 and len(counter._lower) <= 201 and len(counter._capital) <= 201
+
+
+@pytest.mark.parametrize("apostrophe", ["'", "’"])
+def test_a_contraction_is_no_name(apostrophe):
+    counter = NameCounter("en")
+    for _ in range(20):
+        counter.add(f"He said that I{apostrophe}d go, and I{apostrophe}m sure that Obed came.", 0)
+    assert [name for name, _, _ in counter.top(5)] == ["Obed"]
