@@ -178,7 +178,7 @@ def test_dry_run_says_what_would_be_done(cli):
         "blocks: 20 of 100 tokens",
         "window: 512 tokens, 4 sinks",
         "learning: no adapter is trained",
-        "memory: about 512 MB",
+        "memory: about 512 MB beside the program itself",
         "share of the book: 100%",
         "time: about 98 s",
     ]
