@@ -125,12 +125,9 @@ class SinkCache(KVPolicy):
         end = self._high + n
         keys[:, :, self._high : end] = k.detach()
         values[:, :, self._high : end] = v.detach()
-        if k.requires_grad:
-            # The block's own keys carry gradients, the kept ones never do.
-            options["k_past"] = keys[:, :, self._low : self._high]
-            options["v_past"] = values[:, :, self._low : self._high]
-        else:
-            k, v = keys[:, :, self._low : end], values[:, :, self._low : end]
+        if k.requires_grad:  # the block's own keys carry gradients, the kept ones never do
+            options["k_new"], options["v_new"] = k, v
+        k, v = keys[:, :, self._low : end], values[:, :, self._low : end]
         if not self._sinks:
             return sink_attention(q, k, v, start=self._seen, window=self.window, **options)
         k_sink, v_sink = self._sinks[index]

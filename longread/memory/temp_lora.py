@@ -65,8 +65,9 @@ class TempLora:
             self._peft.eval()
             named = [(n, p) for n, p in self._peft.named_parameters() if p.requires_grad]
             self.parameters = dict(sorted(named))
+            self._flat = _flattened(list(self.parameters.values()))
             self._optimizer = torch.optim.AdamW(
-                self.parameters.values(), lr=self.rate, betas=options.betas, weight_decay=0.0, fused=True
+                [self._flat], lr=self.rate, betas=options.betas, weight_decay=0.0, fused=True
             )
         except BaseException:
             self._leave()
@@ -102,14 +103,14 @@ class TempLora:
     def step(self, loss: Tensor) -> bool:
         """One AdamW step down ``loss`` (a scalar, nats); False if its gradient was not finite and dropped."""
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
+        norm = nn.utils.clip_grad_norm_(self._flat, self.options.clip)
         finite = bool(torch.isfinite(norm))
         if finite:
             self.steps += 1
             for group in self._optimizer.param_groups:
                 group["lr"] = self.current_rate
             self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
         return finite
 
     @property
@@ -118,36 +119,44 @@ class TempLora:
         return self.rate * min(1.0, max(self.steps, 1) / max(self.options.warm_up, 1))
 
     def state(self) -> dict[str, Tensor]:
-        """Adapter and optimizer as tensors by name; a copy."""
+        """Adapter and optimizer as tensors by name, each flat and in the order of ``parameters``; a copy."""
         found = {"steps": torch.tensor(self.steps), "rate": torch.tensor(self.rate, dtype=torch.float64)}
-        for name, parameter in self.parameters.items():
-            found[f"weight.{name}"] = parameter.detach().clone()
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                found[f"adam.{key}.{name}"] = value.clone()
-        return found
+        found["weight"] = self._flat.detach().clone()
+        moments = self._optimizer.state.get(self._flat, {})
+        return found | {f"adam.{key}": value.clone() for key, value in moments.items()}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up a ``state`` of an adapter of the same shape on the same model."""
         self.steps, self.rate = int(state["steps"]), float(state["rate"])
         with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(state[f"weight.{name}"])
-                keys = ("step", "exp_avg", "exp_avg_sq")
-                if f"adam.step.{name}" in state:
-                    self._optimizer.state[parameter] = {k: state[f"adam.{k}.{name}"].clone() for k in keys}
-                else:
-                    self._optimizer.state.pop(parameter, None)
+            self._flat.copy_(state["weight"])
+        moments = {k.removeprefix("adam."): v.clone() for k, v in state.items() if k.startswith("adam.")}
+        self._optimizer.state.clear()
+        if moments:
+            self._optimizer.state[self._flat] = moments
 
     def sha256(self) -> str:
         """Of the adapter's tensors, float32 little-endian, in sorted order of name."""
         import hashlib
 
-        digest = hashlib.sha256()
-        for parameter in self.parameters.values():
-            digest.update(
-                parameter.detach().to("cpu", torch.float32).contiguous().numpy().astype("<f4").tobytes()
-            )
-        return digest.hexdigest()
+        return hashlib.sha256(self._flat.detach().cpu().numpy().astype("<f4").tobytes()).hexdigest()
+
+
+def _flattened(parameters: list[nn.Parameter]) -> nn.Parameter:
+    """One parameter that the given ones, and their gradients, become views of.
+
+    A step then costs a handful of operations whatever the number of layers, where clipping
+    and AdamW over a hundred small matrices are a few per cent of a small model's block.
+    """
+    flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
+    flat.grad = torch.zeros_like(flat)
+    at = 0
+    for parameter in parameters:
+        part = slice(at, at + parameter.numel())
+        parameter.data = flat.detach()[part].view(parameter.shape)
+        parameter.grad = flat.grad[part].view(parameter.shape)
+        at = part.stop
+    return flat
 
 
 class _Snapshot:

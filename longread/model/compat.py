@@ -110,15 +110,34 @@ class Rotation:
 
     def turn(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """``x`` [..., positions, dim] rotated further by a table of its positions; same dtype."""
-        pairs = self.frequencies.shape[0]
-        head, rest = x[..., : 2 * pairs], x[..., 2 * pairs :]
-        if self.interleaved:
-            a, b = head[..., 0::2], head[..., 1::2]
-            turned = torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1).flatten(-2)
-        else:
-            a, b = head[..., :pairs], head[..., pairs:]
-            turned = torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
-        return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
+        return _Turn.apply(x, cos, sin, self.interleaved)
+
+
+class _Turn(torch.autograd.Function):
+    """A rotation's gradient is the rotation back; composed of its parts it would be a dozen nodes."""
+
+    @staticmethod
+    def forward(ctx, x, cos, sin, interleaved):
+        ctx.save_for_backward(cos, sin)
+        ctx.interleaved = interleaved
+        return _turned(x, cos, sin, interleaved)
+
+    @staticmethod
+    def backward(ctx, g):
+        cos, sin = ctx.saved_tensors
+        return _turned(g, cos, -sin, ctx.interleaved), None, None, None
+
+
+def _turned(x: Tensor, cos: Tensor, sin: Tensor, interleaved: bool) -> Tensor:
+    pairs = cos.shape[-1]
+    head, rest = x[..., : 2 * pairs], x[..., 2 * pairs :]
+    if interleaved:
+        a, b = head[..., 0::2], head[..., 1::2]
+        turned = torch.stack((a * cos - b * sin, b * cos + a * sin), dim=-1).flatten(-2)
+    else:
+        a, b = head[..., :pairs], head[..., pairs:]
+        turned = torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+    return torch.cat((turned, rest), dim=-1) if rest.shape[-1] else turned
 
 
 class Rotations:

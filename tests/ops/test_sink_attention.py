@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from longread_kernels.sink_attention import sink_attention
+from longread_kernels.sink_attention import one_node, reference, sink_attention
 
 
 def plain(q, k, v, *, start, window, scale, q_sink, k_sink, v_sink, sliding, softcap, sink_logits):
@@ -77,16 +77,56 @@ def test_reference_is_the_rule_written_out(case, groups):
         "sink_logits": logits,
     }
     expected = plain(q, k, v, **options)
-    ours = sink_attention(q, k, v, **options, tile=tile)
+    ours = reference.sink_attention(q, k, v, **options, tile=tile)
     assert torch.allclose(ours, expected, atol=1e-12, rtol=0)
     inputs = [x for x in (q, k, v, q_sink if sinks else None, k_sink, v_sink, logits) if x is not None]
     weight = torch.randn(ours.shape, generator=make, dtype=torch.float64)
-    if cached:
-        options |= {"k_past": k[:, :, : cached - 1], "v_past": v[:, :, : cached - 1]}
-        split = sink_attention(q, k[:, :, cached - 1 :], v[:, :, cached - 1 :], **options, tile=tile)
-        assert torch.allclose(split, expected, atol=1e-12, rtol=0)
     mine = torch.autograd.grad((ours * weight).sum(), inputs, allow_unused=True)
     theirs = torch.autograd.grad((expected * weight).sum(), inputs, allow_unused=True)
     for a, b, x in zip(mine, theirs, inputs, strict=True):
         zero = torch.zeros_like(x)
         assert torch.allclose(zero if a is None else a, zero if b is None else b, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[6] is None and not case[7]])
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_one_node_agrees_with_the_reference(case, groups, batch):
+    n, cached, sinks, window, start, sliding, _, _, tile = case
+    make = torch.Generator().manual_seed(4)
+    dim, kv = 6, 2
+
+    def random(*shape):
+        return torch.randn(*shape, generator=make, dtype=torch.float64)
+
+    learned = [random(batch, kv * groups, n, dim), random(batch, kv, n, dim), random(batch, kv, n, dim)]
+    options = {"start": start, "window": window, "scale": 0.7, "sliding": sliding, "tile": tile}
+    if sinks:
+        learned.append(random(batch, kv * groups, n, dim))
+        options |= {"k_sink": random(batch, kv, sinks, dim), "v_sink": random(batch, kv, sinks, dim)}
+    # What stands in the cache for the block is never looked at where gradients are wanted.
+    past = [torch.cat((random(batch, kv, cached, dim), new), dim=2) for new in learned[1:3]]
+    upstream = random(batch, kv * groups, n, dim)
+    found = []
+    for function in (one_node.sink_attention, reference.sink_attention):
+        q, k_new, v_new, *q_sink = (x.clone().requires_grad_() for x in learned)
+        out = function(q, *past, k_new=k_new, v_new=v_new, q_sink=q_sink[0] if q_sink else None, **options)
+        found.append([out, *torch.autograd.grad(out, (q, k_new, v_new, *q_sink), upstream)])
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-11, rtol=0)
+    with torch.no_grad():
+        q, _, _, *q_sink = learned
+        plain_call = sink_attention(q, *past, q_sink=q_sink[0] if q_sink else None, **options)
+    assert torch.allclose(plain_call, found[1][0], atol=1e-12, rtol=0)
+
+
+def test_one_node_knows_what_it_can_do():
+    q = torch.zeros(1, 2, 3, 4)
+    wanting = torch.zeros(1, 2, 3, 4, requires_grad=True)
+    assert one_node.fits(q, q, None, None, None)
+    assert one_node.fits(wanting, q, q, None, None)
+    assert not one_node.fits(q, wanting, None, None, None)
+    assert not one_node.fits(q, q, wanting, None, None)
+    assert not one_node.fits(q, q, None, 50.0, None)
+    assert not one_node.fits(q, q, None, None, torch.zeros(2))
+    assert not one_node.fits(q.bfloat16(), q, None, None, None)

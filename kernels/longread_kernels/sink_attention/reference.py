@@ -31,8 +31,8 @@ def sink_attention(
     q_sink: Tensor | None = None,
     k_sink: Tensor | None = None,
     v_sink: Tensor | None = None,
-    k_past: Tensor | None = None,
-    v_past: Tensor | None = None,
+    k_new: Tensor | None = None,
+    v_new: Tensor | None = None,
     sliding: int | None = None,
     softcap: float | None = None,
     sink_logits: Tensor | None = None,
@@ -46,9 +46,10 @@ def sink_attention(
         The block's queries, rotated at the positions that the keys ``k`` were rotated at.
     k, v : [batch, kv_heads, cached + n, dim]
         What is cached of the window, then the block, consecutive in the stream.
-    k_past, v_past : [batch, kv_heads, more, dim]
-        More of the window, before ``k``. Keys that want no gradient are cheaper here than
-        joined to those that do: no gradient is computed for them.
+    k_new, v_new : [batch, kv_heads, n, dim]
+        The block's own keys and values once more, as the graph knows them: they stand for
+        the last n of ``k`` and ``v`` and take their gradient, so that a cache can be passed
+        as it is.
     start
         Stream position of the first query, the sinks counted (tokens).
     window
@@ -75,8 +76,9 @@ def sink_attention(
     """
     batch, heads, n, dim = q.shape
     groups = heads // k.shape[1]
-    past = 0 if k_past is None else k_past.shape[2]
-    cached = past + k.shape[2] - n
+    cached = k.shape[2] - n
+    if k_new is not None:
+        k, v = torch.cat((k[:, :, :cached], k_new), dim=2), torch.cat((v[:, :, :cached], v_new), dim=2)
     sinks = 0 if k_sink is None else k_sink.shape[2]
     recent = window - sinks if sliding is None else min(window - sinks, sliding)
     out = []
@@ -84,24 +86,18 @@ def sink_attention(
         high = min(low + tile, n)
         rows = high - low
         first, last = max(0, cached + low - recent + 1), cached + high
-        bias = _bias(
+        bias = visibility(
             rows,
             last - first,
             cached + low - first,
             recent,
             sinks,
             groups,
-            # Only a sliding layer can lose sight of a sink, and only its distance from the start says which.
-            _hidden_sinks(start + low, rows, window, sinks, sliding),
+            hidden_sinks(start + low, rows, window, sinks, sliding),
             q.dtype,
             q.device,
         )
-        near = q[:, :, low:high]
-        parts = [
-            (near, k[:, :, max(first - past, 0) : last - past], v[:, :, max(first - past, 0) : last - past])
-        ]
-        if first < past:
-            parts.insert(0, (near, k_past[:, :, first:], v_past[:, :, first:]))
+        parts = [(q[:, :, low:high], k[:, :, first:last], v[:, :, first:last])]
         if sinks:
             parts.insert(0, (q_sink[:, :, low:high], k_sink, v_sink))
         scores, at = [], 0
@@ -140,8 +136,11 @@ def _scores(
     return scores if bias is None else scores + bias
 
 
-def _hidden_sinks(start: int, rows: int, window: int, sinks: int, sliding: int | None) -> tuple[int, ...]:
-    """For each row, how many of the first sinks lie beyond the layer's sliding window; () for none."""
+def hidden_sinks(start: int, rows: int, window: int, sinks: int, sliding: int | None) -> tuple[int, ...]:
+    """For each row, how many of the first sinks lie beyond the layer's sliding window; () for none.
+
+    Only a sliding layer can lose sight of a sink, and only its distance from the start says which.
+    """
     if not sinks or sliding is None:
         return ()
     hidden = tuple(min(sinks, max(0, min(start + row, window - 1) - sliding + 1)) for row in range(rows))
@@ -149,7 +148,7 @@ def _hidden_sinks(start: int, rows: int, window: int, sinks: int, sliding: int |
 
 
 @lru_cache(maxsize=64)
-def _bias(
+def visibility(
     rows: int,
     keys: int,
     offset: int,
