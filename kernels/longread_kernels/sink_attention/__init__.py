@@ -20,7 +20,7 @@ def sink_attention(
     sink_logits: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """Attend from a block of queries to the sinks, the window and the block: see ``reference.sink_attention``."""
+    """Attend from a block of queries to sinks, window and block: see ``reference.sink_attention``."""
     if one_node.fits(q, k, options.get("k_sink"), softcap, sink_logits):
         return one_node.sink_attention(q, k, v, **options)
     return reference.sink_attention(q, k, v, softcap=softcap, sink_logits=sink_logits, **options)

@@ -50,7 +50,7 @@ class _SinkAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, q_sink, k_new, v_new, k, v, k_sink, v_sink, place):
         start, window, scale, sliding, tile = place
-        batch, heads, n, dim = q.shape
+        batch, heads, n, _ = q.shape
         kv = k.shape[1]
         groups = heads // kv
         cached = k.shape[2] - n
