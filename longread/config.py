@@ -49,6 +49,8 @@ class Options:
     encoding: str | None = None
     part: str | None = None
     seed: int = 0
+    save: bool = True
+    fresh: bool = False
     memory: Memory = Memory()
 
 
@@ -157,6 +159,7 @@ SHARED: tuple[Setting, ...] = (
     Setting("encoding", str, None, "encoding of the text; detected where not given", metavar="NAME"),
     Setting("part", str, None, "only these chapters or this share of the book", metavar="3-7|0%-10%"),
     Setting("seed", int, 0, "seed of everything random", metavar="N", least=0),
+    Setting("save", bool, True, "keep the reading on disk, to resume it and to use it again"),
     Setting("progress", str, "auto", "how to show progress", choices=("auto", "plain", "none")),
     Setting("quiet", bool, False, "print the answer and errors only", "q"),
     Setting("verbose", bool, False, "say more, and show the traceback of an unexpected error", "v"),
@@ -240,7 +243,7 @@ def options(values: Mapping[str, Value]) -> Options:
     """The part of ``resolve``'s answer that tasks are told."""
     of = {name: value.value for name, value in values.items()}
     memory = {name: of[name] for name in ("block", "window", "sinks", "learn", "recipe", "rank")}
-    shared = {name: of[name] for name in ("model", "device", "dtype", "encoding", "part", "seed")}
+    shared = {name: of[name] for name in ("model", "device", "dtype", "encoding", "part", "seed", "save")}
     return Options(**shared, memory=Memory(**memory, rate=of["lr"]))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -94,12 +94,14 @@ def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[
     names = [
         s.name for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")
     ]
+    fresh = bool(options.pop("fresh", False))  # a flag alone: no file or variable may throw a reading away
     for name in options:
         if name not in names:
             near = config.suggestion(name, names)
             raise TypeError(f"{task}() has no option {name!r}" + (f": {near}" if near else ""))
     own = job.parse(options, "{}=")
-    return job.start(os.fspath(path), config.options(config.resolve(options, "{}=")), own)
+    settled = replace(config.options(config.resolve(options, "{}=")), fresh=fresh)
+    return job.start(os.fspath(path), settled, own)
 
 
 def _result(task: str, path: str | os.PathLike[str], options: Mapping[str, Any]) -> Any:

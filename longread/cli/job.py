@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,7 +49,7 @@ class Run:
         self.several = len(self.files) > 1
         self.own = job.parse(given)
         self.values = config.resolve(given)
-        self.options = config.options(self.values)
+        self.options = replace(config.options(self.values), fresh=bool(given.get("fresh")))
         of = {name: value.value for name, value in self.values.items()}
         self.verbose: bool = of["verbose"]
         self.screen = screen.choose(of["progress"], of["quiet"], of["verbose"])

@@ -22,6 +22,7 @@ OUTPUT: tuple[Setting, ...] = (
     Setting("jsonl", bool, help="every event as a line of JSON, as it happens", panel="Output"),
     Setting("force", bool, help="replace a file that longread did not write", panel="Output"),
     Setting("dry-run", bool, help="say what would be done and how long it takes", panel="Output"),
+    Setting("fresh", bool, help="read the text anew, whatever is saved", panel="Shared options"),
 )  # fmt: skip
 
 FILES = Annotated[list[str] | None, typer.Argument(metavar="FILE…", show_default=False)]

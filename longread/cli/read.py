@@ -22,7 +22,7 @@ TEXT = Setting("text", bool, help="print the text as read, without any model", p
 @app.command(cls=Command)
 @takes(TEXT)
 def read(files: FILES = None, **given: Any) -> partial[int]:
-    """Read a text through the model, learning from it, and report on it. Nothing is saved yet.
+    """Read a text through the model, learning from it, and keep the reading for the other commands.
 
     With --text the text itself is printed instead, as the model would read it. The spans of other commands
     count its characters.

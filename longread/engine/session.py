@@ -109,6 +109,9 @@ class Session:
     def __enter__(self) -> Session:
         with ExitStack() as stack:
             stack.enter_context(self.backbone.attached())
+            on_gpu = [self.backbone.device] if self.backbone.device.type == "cuda" else []
+            stack.enter_context(torch.random.fork_rng(devices=on_gpu))
+            torch.manual_seed(self._seed)
             if self.memory.learn:
                 recipe = recipe_class(self.memory.recipe)
                 rate = self.memory.rate or recipe.rate
@@ -175,6 +178,45 @@ class Session:
         )
         return [*events, report]
 
+    def state(self) -> dict[str, Tensor]:
+        """All that the next block depends on, as tensors by name; empty before the first block."""
+        if self.policy is None:
+            return {}
+        found = {"first": self._first, "previous": self._previous, "random": torch.get_rng_state()}
+        if self._last is not None:
+            found["last"] = self._last
+        parts = {"kv": self.policy, "recipe": self.recipe}
+        if self.lora is not None:
+            parts |= {"lora": self.lora, "watch": self.watch}
+        for name, part in parts.items():
+            if part is not None:
+                found |= {f"{name}.{key}": value for key, value in part.state().items()}
+        return found
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take up a ``state`` of a session of the same model, shape and memory: the next block goes on
+        exactly as there (bit for bit on a CPU with as many threads)."""
+        device = self.backbone.device
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            head = prefix + "."
+            return {k.removeprefix(head): v.to(device) for k, v in state.items() if k.startswith(head)}
+
+        self._first, self._previous = state["first"].to(device), state["previous"].to(device)
+        self._last = state["last"].to(device) if "last" in state else None
+        torch.set_rng_state(state["random"].cpu())
+        self.policy = self._new_policy()
+        self.policy.load(part("kv"))
+        if self.lora is not None:
+            self.lora.load(part("lora"))
+            self.watch.load(part("watch"))
+            self.recipe = self._recipe_class(self.lora, self.policy)
+            self.recipe.load(part("recipe"))
+
+    def _new_policy(self) -> KVPolicy:
+        sinks = len(self._first)
+        return make_policy(self._policy_name, self.backbone, window=self.shape.window, sinks=sinks)
+
     def _open(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Begin the stream: sinks without the adapter, then the rest of the prefix.
 
@@ -187,7 +229,7 @@ class Session:
         head = torch.cat((self._prefix, borrowed))
         sinks = min(wanted, len(head))
         self._first = head[:sinks]
-        self.policy = make_policy(self._policy_name, self.backbone, window=self.shape.window, sinks=sinks)
+        self.policy = self._new_policy()
         if self.lora is not None:
             self.recipe = self._recipe_class(self.lora, self.policy)
         hidden = []

@@ -159,7 +159,9 @@ class SinkCache(KVPolicy):
         return q if turn is None else rotation.turn(q, *turn)
 
     def state(self) -> dict[str, Tensor]:
-        found = {"place": torch.tensor([self._seen, self._base, self.window, self.sinks])}
+        capacity = next(iter(self._buffers.values()))[0].shape[2] if self._buffers else 0
+        place = [self._seen, self._base, self.window, self.sinks, self._low, capacity]
+        found = {"place": torch.tensor(place)}
         for index, (keys, values) in self._buffers.items():
             found[f"{index}.keys"] = keys[:, :, self._low : self._high].clone()
             found[f"{index}.values"] = values[:, :, self._low : self._high].clone()
@@ -168,20 +170,32 @@ class SinkCache(KVPolicy):
         return found
 
     def load(self, state: dict[str, Tensor]) -> None:
-        seen, base, window, sinks = state["place"].tolist()
+        seen, base, window, sinks, low, capacity = state["place"].tolist()
         if (window, sinks) != (self.window, self.sinks):
             raise ValueError(
                 f"kept with window {window} and {sinks} sinks, not {self.window} and {self.sinks}"
             )
-        self._seen, self._base, self._low, self._staged = seen, base, 0, 0
         layers = sorted({int(name.split(".")[0]) for name in state if name != "place"})
-        self._buffers = {i: (state[f"{i}.keys"].clone(), state[f"{i}.values"].clone()) for i in layers}
+        self._seen, self._base, self._low, self._high, self._staged = seen, base, low, low, 0
+        # At the very place it had: a product's last bits may follow from where its factors lie in memory.
+        self._buffers = {
+            i: tuple(_placed(state[f"{i}.{name}"], low, capacity) for name in ("keys", "values"))
+            for i in layers
+        }
         self._sinks = {
             i: (state[f"{i}.sink_keys"].clone(), state[f"{i}.sink_values"].clone())
             for i in layers
             if f"{i}.sink_keys" in state
         }
-        self._high = self._buffers[layers[0]][0].shape[2] if layers else 0
+        if layers:
+            self._high = low + state[f"{layers[0]}.keys"].shape[2]
+
+
+def _placed(kept: Tensor, low: int, capacity: int) -> Tensor:
+    """A buffer of ``capacity`` tokens with ``kept`` in it from ``low``."""
+    buffer = kept.new_zeros((*kept.shape[:2], capacity, kept.shape[3]))
+    buffer[:, :, low : low + kept.shape[2]] = kept
+    return buffer
 
 
 def _moved(buffer: Tensor, low: int, high: int, capacity: int) -> Tensor:

@@ -23,7 +23,8 @@ class LoraOptions:
 
     ``alpha / rank`` scales the update; ``rate`` is AdamW's, constant after ``warm_up``
     steps that rise linearly from rate / warm_up (never from 0, or the first block would
-    teach nothing); ``clip`` bounds the gradient's norm.
+    teach nothing); ``clip`` bounds the gradient's norm. ``spread`` multiplies PEFT's first A:
+    the larger it is, the faster B moves the model in proportion to A (LoRA+, arXiv 2402.12354).
     """
 
     rank: int = 16
@@ -32,6 +33,7 @@ class LoraOptions:
     rate: float = 2e-3
     warm_up: int = 4
     clip: float = 1.0
+    spread: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
     seed: int = 0
 
@@ -65,6 +67,10 @@ class TempLora:
             self._peft.eval()
             named = [(n, p) for n, p in self._peft.named_parameters() if p.requires_grad]
             self.parameters = dict(sorted(named))
+            with torch.no_grad():
+                for name, parameter in self.parameters.items():
+                    if ".lora_A." in name and options.spread != 1.0:
+                        parameter.mul_(options.spread)
             self._flat = _flattened(list(self.parameters.values()))
             self._optimizer = torch.optim.AdamW(
                 [self._flat], lr=self.rate, betas=options.betas, weight_decay=0.0, fused=True

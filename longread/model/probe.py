@@ -25,6 +25,8 @@ WINDOW, SINKS, BLOCK = 48, 4, 19
 TOKENS = 3 * WINDOW
 # Largest difference of logits, as a share of their spread, that rounding explains in float32.
 TOLERANCE = 2e-4
+# Raised with every change of our attention or of this comparison: older verdicts are then asked for anew.
+REVISION = 2
 # Half precision is judged against a float32 copy, which must fit beside the model.
 COPY_UP_TO = 2_000_000_000
 
@@ -53,7 +55,7 @@ def remembered_verdict(model: nn.Module, weights: str, make_policy: MakePolicy) 
     """The verdict on these weights in this dtype, from the cache folder or by probing now."""
     import transformers
 
-    key = f"{weights}/{model.dtype}/{transformers.__version__}/{torch.__version__}"
+    key = f"{REVISION}/{weights}/{model.dtype}/{transformers.__version__}/{torch.__version__}"
     known = recall("probe.json").get(key)
     if known is not None:
         try:
@@ -119,7 +121,7 @@ def _stock_past(
     """The stock forward's logits [vocabulary] for one query at W-1 over what the policy kept."""
     from transformers import DynamicCache
 
-    seen, base, _, sinks = kept["place"].tolist()
+    seen, base, _, sinks = kept["place"][:4].tolist()
     cache = DynamicCache()
     for index in sorted(backbone.layers):
         keys, values = kept[f"{index}.keys"], kept[f"{index}.values"]

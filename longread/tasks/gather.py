@@ -6,7 +6,8 @@ nothing of what the sentences are for; holds one passage's tokens at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,24 +16,61 @@ from longread.reader.document import Document, Passage
 from longread.reader.names import NameCounter
 from longread.reader.sentences import sentences
 from longread.tasks.extract import Collector, describe
+from longread.tasks.extract.collect import ROW, Row
+
+if TYPE_CHECKING:
+    from longread.model.load import LoadedModel
+    from longread.tasks.reading import Job
 
 
 class Gatherer:
-    """Fed with the blocks of a reading, keeps every sentence as a row and counts the names.
+    """Fed with the blocks of a reading, makes a row of every sentence.
 
     A sentence's vector is the mean of its tokens' last hidden states, its surprisal the
-    mean of their NLL (nats a token).
+    mean of their NLL (nats a token). The rows pile up in ``fresh`` for whoever keeps them
+    on disk and empties it; with ``hold`` they are in ``collector`` too, and the names are
+    counted, for whoever makes something of them: memory then grows with the book.
     """
 
-    def __init__(self, document: Document, start: int, end: int, width: int) -> None:
+    def __init__(self, document: Document, start: int, end: int, width: int, *, hold: bool = True) -> None:
         self.collector = Collector(width)
         self.names = NameCounter(document.language)
-        self._language = document.language
+        self.fresh: list[Row] = []
+        self._hold = hold
+        self._document, self._language = document, document.language
         self._passages: Iterator[Passage] = document.passages(start, end)
         self._passage = next(self._passages, None)
         self._starts = np.zeros(0, np.int64)
         self._nll = np.zeros(0, np.float32)
         self._hidden = np.zeros((0, width), np.float32)
+        self._done = start  # the end of the last passage that was taken
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What has been read of a passage that is not complete, and how far the rows reach."""
+        place = np.array([self._done], np.int64)
+        return {"place": place, "starts": self._starts, "nll": self._nll, "hidden": self._hidden}
+
+    def load(self, state: dict[str, np.ndarray], rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take up a ``state`` and the rows that were gathered before it, as bytes, in order."""
+        self._done = int(state["place"][0])
+        self._starts, self._nll, self._hidden = state["starts"], state["nll"], state["hidden"]
+        if self._hold:
+            self._take_up(rows)
+        while self._passage is not None and self._passage.end <= self._done:
+            self._passage = next(self._passages, None)
+
+    def _take_up(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        spans, chapters = [], []
+        for record, vector in rows:
+            row = np.frombuffer(record, ROW)[0]
+            self.collector.put(row, np.frombuffer(vector, np.float16))
+            spans.append((int(row["start"]), int(row["end"])))
+            chapters.append(None if row["chapter"] < 0 else int(row["chapter"]))
+        # Counting names anew takes a pass over the text and no model.
+        for low in range(0, len(spans), 4096):
+            part = slice(low, low + 4096)
+            for text, chapter in zip(self._document.slices(spans[part]), chapters[part], strict=True):
+                self.names.add(text, chapter)
 
     def feed(self, report: BlockRead) -> None:
         """Take in one block; the passages that it completes become rows."""
@@ -50,8 +88,7 @@ class Gatherer:
             low, high = np.searchsorted(self._starts, (start, end))
             if low == high:  # shorter than the token that it shares with its neighbour
                 continue
-            self.names.add(passage.text[span[0] : span[1]], passage.chapter)
-            self.collector.add(
+            row = self.collector.row(
                 traits,
                 start,
                 end,
@@ -60,5 +97,16 @@ class Gatherer:
                 float(np.nan_to_num(self._nll[low:high]).mean()),
                 int(high - low),
             )
+            self.fresh.append(row)
+            if self._hold:
+                self.collector.put(*row)
+                self.names.add(passage.text[span[0] : span[1]], passage.chapter)
+        self._done = passage.end
         done = int(np.searchsorted(self._starts, passage.end))
         self._starts, self._nll, self._hidden = self._starts[done:], self._nll[done:], self._hidden[done:]
+
+
+def gatherer_for(job: Job, loaded: LoadedModel, *, hold: bool = True) -> Gatherer:
+    """A gatherer of the part of the text that the job reads."""
+    width = loaded.backbone.model.get_output_embeddings().weight.shape[1]
+    return Gatherer(job.document, job.start, job.end, width, hold=hold)

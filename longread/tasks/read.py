@@ -1,6 +1,6 @@
-"""``read``: the text through the model, and nothing made of it yet.
+"""``read``: the text through the model, kept for the commands that use it later.
 
-Knows only the reading. Saving it comes with the store.
+Knows only the reading.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from longread.config import Options
 from longread.errors import Interrupted
 from longread.events import Done, Event
 from longread.tasks import reading
+from longread.tasks.gather import gatherer_for
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read. ``reading`` and ``path`` stay None until readings are saved.
+    """What was read. ``reading`` and ``path`` are the id and folder of what was saved, None for nothing.
 
-    ``adapter_sha256`` is of the adapter's tensors in sorted order of name; None without one.
+    ``resumed_at`` is the number of blocks that an earlier run had read. ``adapter_sha256`` is
+    of the adapter's tensors in sorted order of name; None without one.
     """
 
     reading: str | None
@@ -34,18 +36,23 @@ def read(path: str, options: Options) -> Iterator[Event]:
         yield from reading.announce(job)
         loaded = reading.load(job)
         yield from reading.introduce(job, loaded)
-        from longread.engine.session import Session
-
-        shape = reading.shape_of(loaded, options)
+        gatherer = gatherer_for(job, loaded, hold=False) if options.save else None
         partial = False
-        with Session(loaded.backbone, loaded.prefix, shape, options.memory, seed=options.seed) as session:
+        with reading.session_for(job, loaded, gatherer=gatherer) as (session, keeper):
             try:
-                yield from reading.read_blocks(job, loaded, session)
+                yield from reading.read_blocks(job, loaded, session, keeper=keeper)
             except Interrupted:
                 partial = True
             adapter = session.lora.sha256() if session.lora else None
         stats = job.tally.as_dict() | {"nll": job.tally.nll}
-        result = Reading(None, None, job.tally.blocks, 0, adapter)
+        kept = keeper.reading if keeper else None
+        result = Reading(
+            kept.id if kept else None,
+            str(kept.folder) if kept else None,
+            job.tally.blocks,
+            keeper.resumed_at if keeper else 0,
+            adapter,
+        )
         yield Done(
             "read",
             loaded.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ from longread.tasks import estimate
 if TYPE_CHECKING:
     from longread.engine.session import Session, Shape
     from longread.model.load import LoadedModel
+    from longread.tasks.gather import Gatherer
+    from longread.tasks.keep import Keeper
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Job:
     options: Options
     start: int
     end: int
+    source: str = "-"  # the text's path, as given
     tally: Tally = field(default_factory=Tally)
     warnings: list[str] = field(default_factory=list)
 
@@ -84,7 +87,7 @@ def opened(path: str, options: Options) -> Iterator[Job]:
     began = time.perf_counter()
     with open_document(path, encoding=options.encoding) as document:
         start, end = part(document, options.part) if options.part else (0, document.characters)
-        job = Job(document, options, start, end)
+        job = Job(document, options, start, end, path)
         job.tally.seconds["open"] = time.perf_counter() - began
         yield job
 
@@ -134,54 +137,98 @@ def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0) -> Iterator
     yield Planned(**{**vars(plan), "seconds": plan.seconds * passes})
 
 
+@contextmanager
+def session_for(
+    job: Job, loaded: LoadedModel, *, gatherer: Gatherer | None = None
+) -> Iterator[tuple[Session, Keeper | None]]:
+    """A session for the job and, unless it is told to save nothing, the keeper of its reading.
+
+    With a ``gatherer`` blocks carry hidden states; it is fed by the keeper, or by ``read_blocks``.
+    """
+    from longread.engine.session import Session
+    from longread.tasks.keep import Keeper
+
+    shape = shape_of(loaded, job.options)
+    with ExitStack() as stack:
+        keeper = None
+        if job.options.save and gatherer is not None:
+            keeper = stack.enter_context(Keeper(job, loaded, shape, gatherer))
+        session = Session(
+            loaded.backbone,
+            loaded.prefix,
+            shape,
+            job.options.memory,
+            seed=job.options.seed,
+            keep_hidden=gatherer is not None,
+        )
+        yield stack.enter_context(session), keeper
+
+
 def read_blocks(
-    job: Job, loaded: LoadedModel, session: Session, *, phase: str = "reading"
+    job: Job, loaded: LoadedModel, session: Session, *, keeper: Keeper | None = None, phase: str = "reading"
 ) -> Iterator[Event]:
     """Every block of the job through the session: ``BlockRead`` and ``Progress``, in order.
 
-    Raises ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes
-    through once the tally is right.
+    With a ``keeper`` what was read before is taken up, and what is read is saved. Raises
+    ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes through
+    once the tally is right and the reading is saved.
     """
     document, tally = job.document, job.tally
-    began, count, busy = time.perf_counter(), 0, 0.0
-    at = job.start
+    if keeper is not None:
+        yield from keeper.restore(session)
+    began, before, busy = time.perf_counter(), tally.read, 0.0
+    at = job.start + round(tally.share * max(document.characters, 1))
+    stream = blocks(document, loaded.encoder, session.shape.block, start=job.start, end=job.end)
     try:
-        for block in blocks(document, loaded.encoder, session.shape.block, start=job.start, end=job.end):
+        for block in stream if keeper is None else keeper.rest(stream):
+            if keeper is not None:
+                yield from keeper.before(session, block)
             events = session.step(block)
             report = events[-1]
             assert isinstance(report, BlockRead)
-            at, count, busy = block.end, count + len(block), busy + report.seconds
+            at, busy = block.end, busy + report.seconds
             tally.read += len(block)
             tally.learned += len(block) if report.learned else 0
             tally.nll += report.nll
             tally.blocks += 1
             tally.share = (at - job.start) / max(document.characters, 1)
+            if keeper is not None:
+                yield from keeper.after(session, report)
             for event in events:
                 if isinstance(event, Note) and event.level == "warning":
                     job.warnings.append(event.text)
                 yield event
             seconds = time.perf_counter() - began
             done = (at - job.start) / max(job.characters, 1)
+            speed = (tally.read - before) / seconds
+            total = round(tally.read / max(done, 1e-9))
             yield Progress(
                 phase=phase,
-                done=count,
-                total=round(count / max(done, 1e-9)),
+                done=tally.read,
+                total=total,
                 unit="tokens",
                 chapter=document.chapters[block.chapter].title if block.chapter is not None else "",
                 share=block.share,
-                tokens_per_second=count / seconds,
-                seconds_left=seconds / max(done, 1e-9) * (1 - done),
+                tokens_per_second=speed,
+                seconds_left=(total - tally.read) / speed,
             )
+        if keeper is not None:
+            yield from keeper.save(session, complete=True)
+    except Interrupted:
+        if keeper is not None:
+            yield from keeper.save(session)
+        raise
     finally:
         seconds = time.perf_counter() - began
         tally.seconds[phase] = tally.seconds.get(phase, 0.0) + seconds
         left = job.end - at
-        tally.unread = round(count * left / max(at - job.start, 1)) if left else 0
-    if not count:
+        tally.unread = round(tally.read * left / max(at - job.start, 1)) if left else 0
+    if not tally.read:
         raise InputError(
             f"{document.name} holds no text that could be read", "look at it with `longread read --text`"
         )
-    estimate.remember_speed(loaded.found, session.shape, job.options, count / busy)
+    if busy:
+        estimate.remember_speed(loaded.found, session.shape, job.options, (tally.read - before) / busy)
 
 
 def stopped(job: Job, error: Interrupted) -> Interrupted:

@@ -16,7 +16,7 @@ from longread.events import BlockRead, Done, Event, Progress
 from longread.tasks import reading
 from longread.tasks.extract import choose, length_of
 from longread.tasks.extract.traits import base_language, counts_characters
-from longread.tasks.gather import Gatherer
+from longread.tasks.gather import gatherer_for
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
 STYLES = ("auto", "extract", "abstract")
@@ -113,18 +113,12 @@ def _length(name: str) -> int:
 
 def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator[Event]:
     """Read the book once, then choose among its own sentences."""
-    from longread.engine.session import Session
-
     document, partial = job.document, False
-    width = loaded.backbone.model.get_output_embeddings().weight.shape[1]
-    gatherer = Gatherer(document, job.start, job.end, width)
-    shape = reading.shape_of(loaded, job.options)
-    with Session(
-        loaded.backbone, loaded.prefix, shape, job.options.memory, seed=job.options.seed, keep_hidden=True
-    ) as session:
+    gatherer = gatherer_for(job, loaded)
+    with reading.session_for(job, loaded, gatherer=gatherer) as (session, keeper):
         try:
-            for event in reading.read_blocks(job, loaded, session):
-                if isinstance(event, BlockRead):
+            for event in reading.read_blocks(job, loaded, session, keeper=keeper):
+                if isinstance(event, BlockRead) and keeper is None:
                     gatherer.feed(event)
                 yield event
         except Interrupted:

@@ -7,6 +7,7 @@ itself is not kept. Knows no model; vectors come from whoever read the book.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,8 @@ ROW = np.dtype(
         ("grams", np.uint32, GRAMS),
     ]
 )
+
+Row = tuple[np.ndarray, np.ndarray]  # a ``ROW`` and its vector [width] float16
 
 
 class Collector:
@@ -59,7 +62,11 @@ class Collector:
     def __len__(self) -> int:
         return self._count
 
-    def add(
+    def add(self, *sentence: Any) -> None:
+        """Keep a sentence, given as to ``row``."""
+        self.put(*self.row(*sentence))
+
+    def row(
         self,
         traits: Traits,
         start: int,
@@ -68,16 +75,27 @@ class Collector:
         vector: np.ndarray,
         nll: float,
         tokens: int,
-    ) -> None:
-        """Keep the sentence at characters [start, end) of the book.
+    ) -> Row:
+        """The row of the sentence at characters [start, end) of the book, for ``put``.
 
         ``vector`` [width] is the mean hidden state of its ``tokens`` tokens, ``nll`` their mean surprisal
-        in nats. Sentences are added in book order.
+        in nats.
         """
+        row = np.zeros((), ROW)
+        row["start"], row["end"], row["tokens"], row["nll"] = start, end, tokens, nll
+        row["chapter"] = -1 if chapter is None else chapter
+        row["length"] = min(traits.length, 65_535)
+        row["marks"] = int(traits.marks)
+        row["names"][: len(traits.names)] = traits.names
+        row["grams"][: len(traits.grams)] = traits.grams
+        return row, self._direction(vector).astype(np.float16)
+
+    def put(self, row: np.ndarray, direction: np.ndarray) -> None:
+        """Keep a sentence's row; they come in book order."""
         if self._count >= self.capacity and self._met % self._stride == 0:
             self._thin()
         self._met += 1
-        cost = _cost(int(traits.marks))
+        cost = _cost(int(row["marks"]))
         if self._stride == 1 or self._met % self._stride == 1:
             self._count += 1
             if self._count % _CHUNK == 1:
@@ -87,17 +105,8 @@ class Collector:
             return
         self._last_cost = cost
         at = (self._count - 1) % _CHUNK
-        row = self._rows[-1]
-        row["start"][at], row["end"][at] = start, end
-        row["chapter"][at] = -1 if chapter is None else chapter
-        row["tokens"][at] = tokens
-        row["nll"][at] = nll
-        row["length"][at] = min(traits.length, 65_535)
-        row["marks"][at] = int(traits.marks)
-        row["names"][at] = row["grams"][at] = 0
-        row["names"][at, : len(traits.names)] = traits.names
-        row["grams"][at, : len(traits.grams)] = traits.grams
-        self._vectors[-1][at] = self._direction(vector)
+        self._rows[-1][at] = row
+        self._vectors[-1][at] = direction
 
     def rows(self) -> np.ndarray:
         """All rows [n] of ``ROW``, a copy."""

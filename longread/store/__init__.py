@@ -1,0 +1,1 @@
+"""Readings on disk: what was learned, kept and measured while a text was read."""

@@ -1,0 +1,83 @@
+"""Writing so that a power cut leaves the old or the new, and nobody else can look.
+
+Knows files and folders. Knows nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from longread.errors import OutputError
+
+_WHY = {
+    errno.ENOSPC: ("the disk is full", "make room, or use --no-save to keep nothing on disk"),
+    errno.EDQUOT: ("your share of the disk is full", "make room, or use --no-save to keep nothing on disk"),
+    errno.EROFS: ("it is on a read-only disk", "set LONGREAD_HOME to another folder, or use --no-save"),
+    errno.EACCES: ("this user may not", "set LONGREAD_HOME to another folder, or use --no-save"),
+    errno.EPERM: ("this user may not", "set LONGREAD_HOME to another folder, or use --no-save"),
+}
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """The error that says why ``path`` could not be written and what to do."""
+    why, hint = _WHY.get(error.errno or 0, (error.strerror or str(error), "or use --no-save"))
+    return OutputError(f"{path} cannot be written: {why}", hint)
+
+
+def write(path: Path, data: bytes) -> None:
+    """``data`` in ``path``, whole or not at all: written beside it, synced, renamed."""
+    spare = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_new(spare, data)
+        os.replace(spare, path)
+        sync_folder(path.parent)
+    except OSError:
+        spare.unlink(missing_ok=True)
+        raise
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """``data`` in a new file of this user's alone, on the disk when this returns."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable; Windows has no such thing."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_tree(folder: Path) -> None:
+    """Delete a folder and what is in it; a link is deleted, never followed."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(Path(entry.path))
+        else:
+            os.unlink(entry.path)
+    os.rmdir(folder)
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in ``folder``, links not followed."""
+    total = 0
+    try:
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                total += size(Path(entry.path))
+            else:
+                found = entry.stat(follow_symlinks=False)
+                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    except OSError:
+        pass
+    return total

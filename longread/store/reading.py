@@ -1,0 +1,145 @@
+"""One reading on disk: its folder, its manifest, its lock.
+
+Knows ``manifest.json`` and where things lie in the folder:
+
+    <id>/manifest.json   what was read, with which model and options; written once
+         saves/          the state (``saves``)
+         rows.db         every sentence's figures (``rows``)
+         passages.db     the passages, to be found again (``passages``)
+         lock            held by whoever writes
+
+No path is ever taken from a manifest. Knows nothing of models or sessions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from longread.errors import LongreadError, OutputError
+from longread.places import private_dir
+from longread.store import files, saves
+
+SCHEMA = 1
+# Raised when the text that a file is read as, its passages or its chapters may come out differently.
+EXTRACTOR = 1
+_KEY = ("text", "extractor", "weights", "memory", "dtype", "part", "seed")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading. ``damage`` says what is wrong with its manifest; "" for nothing."""
+
+    folder: Path
+    manifest: dict[str, Any] = field(default_factory=dict)
+    damage: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def saves(self) -> Path:
+        return self.folder / "saves"
+
+    @property
+    def rows(self) -> Path:
+        return self.folder / "rows.db"
+
+    @property
+    def passages(self) -> Path:
+        return self.folder / "passages.db"
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it was made from the text by an older version's rules."""
+        return self.manifest.get("extractor") != EXTRACTOR
+
+    @property
+    def key(self) -> dict[str, Any]:
+        return self.manifest.get("key", {})
+
+    def newest(self) -> saves.Save | None:
+        """The newest save whose record can be read."""
+        return saves.newest(self.saves)[0]
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While this is open nobody else writes to the reading; OutputError if someone does."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / "lock", timeout=0, mode=0o600)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OutputError(
+                f"another longread is reading {self.manifest.get('name') or 'this text'} just now "
+                f"(reading {self.id[:8]})",
+                "wait until it has finished, or use --no-save to read beside it",
+            ) from None
+        except OSError as error:
+            raise files.unwritable(self.folder, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def identity(key: Mapping[str, Any]) -> str:
+    """The id of the reading with this key: what it was read from, with what, and how."""
+    text = json.dumps({name: key[name] for name in _KEY}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def create(root: Path, manifest: Mapping[str, Any]) -> Reading:
+    """A reading's folder with its manifest, whose ``key`` names it; the one there is if it is there."""
+    folder = root / identity(manifest["key"])
+    whole = {**manifest, "schema": SCHEMA, "extractor": EXTRACTOR, "id": folder.name}
+    try:
+        private_dir(root)
+        private_dir(folder)
+        if not (folder / "manifest.json").exists():
+            files.write(folder / "manifest.json", json.dumps(whole, indent=1).encode())
+    except OSError as error:
+        raise files.unwritable(folder, error) from error
+    return load(folder)
+
+
+def load(folder: Path) -> Reading:
+    """The reading in ``folder``; a damaged manifest is told in ``damage``."""
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Reading(folder, damage="manifest.json is missing")
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or "it is not JSON"
+        return Reading(folder, damage=f"manifest.json cannot be read: {why}")
+    if not isinstance(manifest, dict):
+        return Reading(folder, damage="manifest.json is not a reading's manifest")
+    if manifest.get("schema") != SCHEMA:
+        return Reading(
+            folder, damage=f"it has schema {manifest.get('schema')}, this version reads schema {SCHEMA}"
+        )
+    try:
+        right = identity(manifest["key"]) == manifest["id"] == folder.name
+    except (KeyError, TypeError):
+        right = False
+    if not right:
+        return Reading(folder, damage="manifest.json belongs to another reading")
+    return Reading(folder, manifest)
+
+
+def require(reading: Reading) -> Reading:
+    """``reading`` if its manifest is sound; LongreadError otherwise."""
+    if reading.damage:
+        raise LongreadError(
+            f"the reading {reading.id[:8]} is damaged: {reading.damage}",
+            f"`longread readings rm {reading.id[:8]}` drops it; reading the text again rebuilds it",
+        )
+    return reading

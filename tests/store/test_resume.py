@@ -1,0 +1,132 @@
+"""Jobs and the readings they leave: stopped, taken up, grown, refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import longread
+from longread.errors import Interrupted, OutputError
+from longread.events import BlockRead, Done, Note
+from longread.store import saves
+from longread.store.library import Library
+
+OPTIONS = {"block": 16, "window": 64, "rank": 2}
+LINES = [f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news.\n\n" for n in range(60)]
+
+
+@pytest.fixture
+def text(tmp_path) -> Path:
+    path = tmp_path / "log.txt"
+    path.write_text("".join(LINES), encoding="utf-8")
+    return path
+
+
+def _run(path, task="read", stop_after=None, **more):
+    """The job's notes and its Done; interrupted after so many blocks."""
+    events = longread.stream(task, path, **OPTIONS, **more)
+    notes, done, blocks = [], None, 0
+    event = next(events)
+    while event is not None:
+        if isinstance(event, Note):
+            notes.append(event.text)
+        elif isinstance(event, Done):
+            done = event
+        elif isinstance(event, BlockRead):
+            blocks += 1
+        if blocks == stop_after and isinstance(event, BlockRead):
+            event = events.throw(Interrupted("interrupted"))
+        else:
+            event = next(events, None)
+    return notes, done
+
+
+def test_a_reading_says_where_it_is_and_is_not_read_twice(text):
+    notes, first = _run(text)
+    assert any("saving the reading in" in note and "readings rm" in note for note in notes)
+    notes, second = _run(text)
+    assert second.result.resumed_at == second.result.blocks == first.result.blocks
+    assert second.result.adapter_sha256 == first.result.adapter_sha256
+    assert not any("saving" in note for note in notes)
+
+
+def test_stopped_and_resumed_is_unbroken(text, tmp_path, monkeypatch):
+    whole = _run(text)[1]
+    monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
+    _, part = _run(text, stop_after=21)
+    assert part.partial and part.result.blocks == 21
+    notes, rest = _run(text)
+    assert rest.result.resumed_at == 21 and any("resumed at" in note for note in notes)
+    assert rest.result.adapter_sha256 == whole.result.adapter_sha256
+    assert rest.stats["nll"] == whole.stats["nll"] and rest.stats["tokens"] == whole.stats["tokens"]
+
+
+def test_a_summary_of_a_saved_reading_is_the_same(text, tmp_path, monkeypatch):
+    summary = _run(text, "summarize", words=60)[1].result
+    monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
+    _run(text, stop_after=30)
+    _run(text)
+    _, done = _run(text, "summarize", words=60)
+    assert done.stats["resumed_at"] == done.stats["blocks"]
+    assert done.result == summary
+
+
+def test_a_text_that_has_grown_goes_on_from_where_it_was(text, tmp_path, monkeypatch):
+    before = _run(text)[1]
+    text.write_text("".join(LINES) + "And on the last day it carried the bell.\n" * 9, encoding="utf-8")
+    notes, grown = _run(text)
+    assert any("begins with one read before" in note for note in notes)
+    assert 0 < grown.result.resumed_at <= before.result.blocks < grown.result.blocks
+    monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
+    assert _run(text)[1].result.adapter_sha256 == grown.result.adapter_sha256
+
+
+def test_other_text_or_options_are_another_reading(text, tmp_path):
+    ids = {_run(text)[1].result.reading, _run(text, seed=1)[1].result.reading}
+    other = tmp_path / "other.txt"
+    other.write_text("".join(reversed(LINES)), encoding="utf-8")
+    notes, done = _run(other)
+    assert done.result.resumed_at == 0 and not any("begins with" in note for note in notes)
+    assert len(ids | {done.result.reading}) == 3
+
+
+def test_nothing_is_left_with_save_off(text, home):
+    _, done = _run(text, save=False)
+    assert done.result.reading is None and done.result.path is None
+    assert not (home / "readings").exists()
+
+
+def test_fresh_reads_anew(text):
+    first = _run(text)[1]
+    _, again = _run(text, fresh=True)
+    assert again.result.resumed_at == 0
+    assert again.result.adapter_sha256 == first.result.adapter_sha256
+    assert _run(text)[1].result.resumed_at == first.result.blocks
+
+
+def test_damage_costs_only_what_came_after_it(text):
+    path = Path(_run(text)[1].result.path)
+    last, before = saves.sound(path / "saves")[0]
+    (last.folder / "state.safetensors").write_bytes(b"gone")
+    notes, done = _run(text)
+    assert done.result.resumed_at == before.blocks
+    assert any("is damaged" in note and "going on from the save before it" in note for note in notes)
+    assert done.warnings
+
+
+def test_one_writer_at_a_time(text):
+    done = _run(text)[1]
+    (one,) = Library().all()
+    assert one.id == done.result.reading
+    with one.writing(), pytest.raises(OutputError, match="another longread is reading log"):
+        _run(text)
+
+
+def test_the_paper_recipe_resumes_too(text, tmp_path, monkeypatch):
+    whole = _run(text, recipe="paper", part="0%-40%")[1]
+    monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
+    _run(text, recipe="paper", part="0%-40%", stop_after=9)
+    rest = _run(text, recipe="paper", part="0%-40%")[1]
+    assert rest.result.resumed_at == 9
+    assert rest.result.adapter_sha256 == whole.result.adapter_sha256

@@ -1,0 +1,196 @@
+"""Readings on disk: what is written, what damage is noticed, what is kept of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from longread.errors import LongreadError, OutputError, UsageError
+from longread.store import files, reading, saves
+from longread.store.library import Library
+from longread.store.rows import Rows
+
+KEY = {
+    "text": "ab",
+    "extractor": 1,
+    "weights": "cd",
+    "memory": {},
+    "dtype": "float32",
+    "part": None,
+    "seed": 0,
+}
+MANIFEST = {"key": KEY, "name": "novel.txt", "source": "/books/novel.txt", "text": {"title": "The Mud Book"}}
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return tmp_path / "readings"
+
+
+@pytest.fixture
+def one(root) -> reading.Reading:
+    return reading.create(root, MANIFEST)
+
+
+def _save(one: reading.Reading, blocks: int, **record) -> saves.Save:
+    tensors = {"session.x": torch.arange(blocks), "blocks.nll": torch.ones(blocks, dtype=torch.float64)}
+    return saves.write(one.saves, {"blocks": blocks, "complete": False, **record}, tensors)
+
+
+def test_what_is_written_comes_back(one):
+    _save(one, 3, share=0.5)
+    (save,), wrong = saves.sound(one.saves)
+    assert not wrong and save.blocks == 3 and save.record["share"] == 0.5
+    assert torch.equal(save.tensors()["session.x"], torch.arange(3))
+    assert np.array_equal(save.columns()["nll"], np.ones(3))
+    assert one.newest().number == save.number
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights are POSIX")
+def test_only_the_owner_may_look(one):
+    _save(one, 1)
+    with one.writing(), Rows(one.rows):
+        pass
+    for path in [one.folder, *one.folder.rglob("*")]:
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+
+
+def test_two_saves_are_kept(one):
+    for blocks in (1, 2, 3, 4):
+        _save(one, blocks)
+    found, _ = saves.sound(one.saves)
+    assert [save.blocks for save in found] == [4, 3]
+    assert len(list(one.saves.iterdir())) == 2
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("hurt", "says"),
+    [
+        (lambda folder: _flip(folder / "state.safetensors"), "is not what was written"),
+        (lambda folder: (folder / "state.safetensors").write_bytes(b"x"), "has 1 bytes, not"),
+        (lambda folder: (folder / "state.safetensors").unlink(), "cannot be read"),
+        (lambda folder: (folder / "state.json").write_text("{"), "not JSON"),
+        (lambda folder: (folder / "state.json").write_text("[]"), "is not a save's record"),
+        (lambda folder: (folder / "state.json").unlink(), "cannot be read"),
+        (
+            lambda folder: (folder / "state.json").write_text('{"blocks": 2, "schema": 99}'),
+            "has schema 99",
+        ),
+    ],
+)
+def test_damage_is_named_and_the_save_before_it_kept(one, hurt, says):
+    _save(one, 1)
+    hurt(_save(one, 2).folder)
+    found, wrong = saves.sound(one.saves)
+    assert [save.blocks for save in found] == [1]
+    assert len(wrong) == 1 and says in wrong[0] and "save 000002" in wrong[0]
+
+
+def test_what_a_killed_process_left_is_cleared_away(one):
+    _save(one, 1)
+    half = one.saves / ".2.999"
+    half.mkdir()
+    (half / "state.safetensors").write_bytes(b"half")
+    _save(one, 2)
+    assert sorted(path.name for path in one.saves.iterdir()) == ["000001", "000002"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda m: m | {"schema": 2}, "schema 2"),
+        (lambda m: m | {"id": "../../etc"}, "belongs to another reading"),
+        (lambda m: m | {"key": KEY | {"text": "other"}}, "belongs to another reading"),
+        (lambda m: {k: v for k, v in m.items() if k != "key"}, "belongs to another reading"),
+        (lambda m: [m], "is not a reading's manifest"),
+    ],
+)
+def test_a_manifest_that_is_not_this_readings(root, one, change, says):
+    path = one.folder / "manifest.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    (found,) = Library(root).all()
+    assert says in found.damage
+    with pytest.raises(LongreadError, match="damaged") as error:
+        reading.require(found)
+    assert "readings rm" in error.value.hint
+
+
+def test_names_of_readings(root, one):
+    library = Library(root)
+    for word in ("novel.txt", "the mud book", "Mud", "/books/novel.txt", one.id, one.id[:6]):
+        assert library.find(word).id == one.id
+    with pytest.raises(UsageError, match="no reading") as error:
+        library.find("nowel.txt")
+    assert "novel.txt" in error.value.hint
+    other = reading.create(root, MANIFEST | {"key": KEY | {"seed": 1}})
+    assert other.id != one.id
+    with pytest.raises(UsageError, match="names 2 readings"):
+        library.find("novel.txt")
+
+
+def test_a_second_writer_is_refused(one):
+    with one.writing(), pytest.raises(OutputError, match="another longread"), one.writing():
+        pass
+    with one.writing():
+        pass
+
+
+def test_removing_follows_no_link(root, one, tmp_path):
+    outside = tmp_path / "precious"
+    outside.mkdir()
+    (outside / "book.txt").write_text("mine")
+    (one.folder / "link").symlink_to(outside, target_is_directory=True)
+    assert files.size(one.folder) < 10_000
+    Library(root).remove(one)
+    assert not one.folder.exists() and (outside / "book.txt").read_text() == "mine"
+
+
+def test_rows_are_cut_where_the_save_ends(one):
+    with Rows(one.rows) as rows:
+        rows.append([(0, b"a", b"1"), (1, b"b", b"2")])
+        rows.append([(2, b"c", b"3")])
+    with Rows(one.rows) as rows:
+        rows.cut(2)
+        assert list(rows) == [(b"a", b"1"), (b"b", b"2")]
+
+
+def test_a_damaged_table_is_named(one):
+    one.rows.write_bytes(b"this is no database" * 100)
+    with pytest.raises(LongreadError, match=r"rows\.db is damaged"), Rows(one.rows) as rows:
+        rows.cut(0)
+
+
+def test_a_disk_that_is_full_leaves_what_was_there(one):
+    """A limit on the size of files stands in for the disk; the error comes from the same calls."""
+    resource = pytest.importorskip("resource")
+    _save(one, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError):
+            _save(one, 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    found, wrong = saves.sound(one.saves)
+    assert [save.blocks for save in found] == [1] and not wrong
+    assert [path.name for path in one.saves.iterdir()] == ["000001"]
+
+
+def test_a_home_that_is_a_file(tmp_path):
+    (tmp_path / "home").write_text("")
+    with pytest.raises(OutputError) as error:
+        reading.create(tmp_path / "home" / "readings", MANIFEST)
+    assert "--no-save" in error.value.hint
