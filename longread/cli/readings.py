@@ -29,8 +29,9 @@ _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 def list_(as_json: AS_JSON = False) -> partial[int]:
     """List the readings, the one used last first.
 
-    Perplexities with the adapter and without it are of the same blocks, those that were scored both ways
-    (every 16th); a reading that has none yet shows that of all it has read.
+    "perplexity" is with the adapter, "without" without it, both on the blocks that were scored both ways
+    (every 16th); a reading that has none shows that of all it has read. Without the adapter only the block
+    before was in sight: longread score compares the two on equal terms.
     """
     return partial(_list, as_json)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from importlib import resources
 
 from longread.tasks.readings import Account, Stretch
@@ -73,7 +73,13 @@ def _head(account: Account, title: str) -> str:
         facts.append(("perplexity", f"{account.perplexity:.2f}"))
     if account.sampled is not None:
         both = f"{account.sampled.with_:.2f} with the adapter, {account.sampled.without:.2f} without"
-        facts.append(("adapter", f"{both}, on the {account.sampled.blocks:,} blocks scored both ways"))
+        facts.append(
+            (
+                "adapter",
+                f"{both}, on the {account.sampled.blocks:,} blocks scored both ways "
+                "(without it only the block before is in sight)",
+            )
+        )
     facts += [("saved", text(account.updated or "")), ("reading", text(account.id))]
     rows = "\n".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts if value)
     return f'{_quoted(account, account.title, "h1")}{author}\n<dl class="facts">\n{rows}\n</dl>'
@@ -148,8 +154,14 @@ def _lanes(account: Account) -> str:
             f'<line class="evidence" x1="{x}" x2="{x}" y1="0" y2="{HIGH}"/>'
             for x in sorted({min(FINE, round(FINE * start / size, 2)) for start in places})
         )
-        out.append(_lane(marks, f"evidence: {len(places)} places, for {len(account.asked)} questions"))
+        out.append(
+            _lane(marks, f"evidence: {_count(places, 'place')}, for {_count(account.asked, 'question')}")
+        )
     return "\n".join([*out, _axis()])
+
+
+def _count(items: Sized, noun: str) -> str:
+    return f"{len(items):,} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _lane(drawn: str, said: str) -> str:
@@ -189,7 +201,7 @@ def _chapters(account: Account) -> str:
     heads = "".join(
         f'<th scope="col"{kind}>{head}</th>'
         for head, kind in (
-            ("", ' class="n"'), ("chapter" if account.chapters else "part", ""), ("from", ' class="n"'),
+            ("no.", ' class="n"'), ("chapter" if account.chapters else "part", ""), ("from", ' class="n"'),
             ("read", ' class="n"'), ("bits a token", ' class="n"'), ("evidence", ' class="n"'),
         )
     )  # fmt: skip

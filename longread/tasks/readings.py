@@ -105,13 +105,14 @@ class Account(Entry):
 
 def entry(reading: Reading) -> Entry:
     """What ``reading`` says of itself at a glance."""
-    return Entry(**_facts(reading)[0])
+    facts, _, _ = _facts(reading)
+    return Entry(**facts)
 
 
 def account(reading: Reading) -> Account:
     """All that is known of ``reading``."""
-    facts, columns = _facts(reading)
-    table, record = _table(reading.manifest), _table(_record(reading))
+    facts, record, columns = _facts(reading)
+    table = _Table(reading.manifest)
     text, model = table.inner("text"), table.inner("model")
     characters = text.number("characters")
     asked, lost = _asked(reading)
@@ -142,7 +143,7 @@ def account(reading: Reading) -> Account:
     )
 
 
-class _table:
+class _Table:
     """A JSON object whose fields may be anything: asked for by kind, with a neutral value for the rest."""
 
     def __init__(self, items: Any) -> None:
@@ -154,27 +155,22 @@ class _table:
 
     def number(self, name: str) -> int:
         value = self.items.get(name)
-        return max(0, value) if isinstance(value, int) else 0
+        return value if _is_count(value) else 0
 
     def share(self, name: str) -> float:
         value = self.items.get(name)
         known = isinstance(value, int | float) and value >= 0
         return min(1.0, float(value)) if known else 0.0
 
-    def inner(self, name: str) -> _table:
-        return _table(self.items.get(name))
+    def inner(self, name: str) -> _Table:
+        return _Table(self.items.get(name))
 
 
-def _record(reading: Reading) -> dict[str, Any]:
-    save = reading.newest()
-    return save.record if save else {}
-
-
-def _facts(reading: Reading) -> tuple[dict[str, Any], Blocks | None]:
-    """The fields of ``Entry``, and the columns of the newest save where they can be read."""
-    table = _table(reading.manifest)
+def _facts(reading: Reading) -> tuple[dict[str, Any], _Table, Blocks | None]:
+    """The fields of ``Entry``; the newest save's record and, where they can be read, its columns."""
+    table = _Table(reading.manifest)
     save, wrong = saves.newest(reading.saves)
-    record, problems = _table(save.record if save else {}), list(wrong)
+    record, problems = _Table(save.record if save else {}), list(wrong)
     columns = None
     if save is not None:
         columns, why = Blocks.of(save)
@@ -203,7 +199,7 @@ def _facts(reading: Reading) -> tuple[dict[str, Any], Blocks | None]:
         "damage": reading.damage,
         "problems": tuple(problems),
     }
-    return facts, columns
+    return facts, record, columns
 
 
 def _time(text: str) -> str | None:
@@ -223,18 +219,20 @@ def _changed(reading: Reading) -> str | None:
         return None
 
 
-def _part(table: _table, characters: int) -> tuple[int, int]:
+def _part(table: _Table, characters: int) -> tuple[int, int]:
     part = table.items.get("part")
     return (part[0], part[1]) if _is_span(part) else (0, characters)
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value < 2**53  # what a float can tell apart
+
+
 def _is_span(value: Any) -> bool:
-    return (
-        isinstance(value, list) and len(value) == 2 and all(isinstance(at, int) and at >= 0 for at in value)
-    )
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_count, value))
 
 
-def _chapters(table: _table) -> Iterator[tuple[str, int, int]]:
+def _chapters(table: _Table) -> Iterator[tuple[str, int, int]]:
     found = table.items.get("chapters")
     for item in found if isinstance(found, list) else ():
         if isinstance(item, list) and len(item) == 3 and isinstance(item[0], str) and _is_span(item[1:]):

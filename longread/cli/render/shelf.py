@@ -111,7 +111,7 @@ def _facts(account: Any, now: datetime) -> Iterator[tuple[str, str]]:
         yield (
             "with and without the adapter",
             f"{_figure(account.sampled.with_)} and {_figure(account.sampled.without)}, "
-            f"on the {blocks} scored both ways",
+            f"on the {blocks} scored both ways (without it only the block before is in sight)",
         )
     yield "adapter sha256", one_line(account.adapter_sha256 or "")
     yield "questions asked", words.number(len(account.asked)) if account.asked else ""
@@ -134,6 +134,8 @@ def _read(account: Any) -> str:
 def _along(account: Any) -> Iterator[Line]:
     """A mark for each twentieth of the book and, beside it, what the marks stand for."""
     bits = [stretch.bits for stretch in account.along]
+    # As they are shown: of those that look alike the first is named.
+    bits = [None if value is None else round(value, 2) for value in bits]
     known = [value for value in bits if value is not None]
     if not known:
         return
