@@ -65,7 +65,7 @@ def _head(account: Account, title: str) -> str:
     author = f"\n<p>by {_quoted(account, account.author, 'bdi')}</p>" if account.author else ""
     whole = "" if account.complete else ", not finished"
     facts = [
-        ("read", f"{account.share:.0%} of the book{whole}: {account.tokens:,} tokens"),
+        ("read", f"{_percent(account.share)} of the book{whole}: {account.tokens:,} tokens"),
         ("learned from", f"{account.learned:,} tokens"),
         ("model", text(account.model)),
     ]
@@ -107,22 +107,17 @@ def _curve(account: Account) -> str:
         steps = " ".join(f"L{first + at} {y(v)} L{first + at + 1} {y(v)}" for at, v in enumerate(run))
         lines.append("M" + steps[1:])
         areas.append(f"M{first} {HIGH} {steps} L{first + len(run)} {HIGH} Z")
-    middle = sum(stretch.bits for stretch in account.along if stretch.bits is not None) / max(
-        1, sum(stretch.bits is not None for stretch in account.along)
-    )
-    levels = [high, low] if abs(y(middle) - 50) > 30 else [high, middle, low]
+    levels = (high, (low + high) / 2, low)
     grid = "".join(f'<line class="grid" x1="0" x2="{FINE}" y1="{y(v)}" y2="{y(v)}"/>' for v in levels)
     borders = "".join(
         f'<line class="border" x1="{x}" x2="{x}" y1="0" y2="{HIGH}"/>'
         for x in sorted({round(FINE * chapter.start / size, 2) for chapter in account.chapters})
     )
-    said = f"between {low:.2f} and {high:.2f} bits a token along the book"
+    said = f"between {low:.2f} and {high:.2f} bits a token"
     labels = "".join(
         f'<span class="level" style="top:{12 * y(v) / HIGH:.2f}rem">{v:.2f}</span>' for v in levels
     )
-    chapters = (
-        f" Upright lines: where the {len(account.chapters)} chapters begin." if account.chapters else ""
-    )
+    upright = f" Upright lines: {_count(account.chapters, 'chapter')}." if account.chapters else ""
     return f"""<h2>Surprisal along the book</h2>
 <figure>
 <div class="chart">
@@ -132,8 +127,8 @@ def _curve(account: Account) -> str:
 {labels}
 </div>
 {_axis()}
-<figcaption>Bits a token, {said}; higher means that the model expected less of what stands there.
-Measured before the model had learned from it.{chapters}</figcaption>
+<figcaption>Along the book {said}; the scale does not begin at 0. Higher means that the model expected
+less of what stands there. Measured before the model had learned from it.{upright}</figcaption>
 </figure>"""
 
 
@@ -143,7 +138,7 @@ def _lanes(account: Account) -> str:
     if not size:
         return ""
     low, high = account.columns.reach if account.columns else (0, 0)
-    said = f"read: {low / size:.0%} to {high / size:.0%}" if high > low else "nothing is read yet"
+    said = f"read: {_percent(low / size)} to {_percent(high / size)}" if high > low else "nothing is read yet"
     out = [
         "<h2>Share read and evidence</h2>",
         _lane(f'<path class="read" d="{_box(low / size, high / size)}"/>', said),
@@ -158,6 +153,11 @@ def _lanes(account: Account) -> str:
             _lane(marks, f"evidence: {_count(places, 'place')}, for {_count(account.asked, 'question')}")
         )
     return "\n".join([*out, _axis()])
+
+
+def _percent(share: float) -> str:
+    """0.124 as "12%"; 100% is said of the whole alone."""
+    return "100%" if share >= 1 else f"{min(0.99, share):.0%}"
 
 
 def _count(items: Sized, noun: str) -> str:
@@ -211,9 +211,9 @@ def _chapters(account: Account) -> str:
 def _row(account: Account, number: int, stretch: Stretch) -> str:
     begins = stretch.start / max(1, account.characters)
     ends = stretch.end / max(1, account.characters)
-    title = _quoted(account, stretch.title) if stretch.title else f"to {ends:.0%}"
+    title = _quoted(account, stretch.title) if stretch.title else f"to {_percent(ends)}"
     bits = "not read" if stretch.bits is None else f"{stretch.bits:.2f}"
-    figures = [f"{begins:.0%}", f"{stretch.read:.0%}", bits, str(stretch.evidence or "")]
+    figures = [_percent(begins), _percent(stretch.read), bits, str(stretch.evidence or "")]
     cells = "".join(f'<td class="n">{figure}</td>' for figure in figures)
     return f'<tr><td class="n">{number}</td><td>{title}</td>{cells}</tr>'
 
@@ -224,7 +224,7 @@ def _asked(account: Account) -> str:
         return ""
     rows = []
     for asked in account.asked:
-        places = [f"{start / max(1, account.characters):.0%}" for start, _ in asked.evidence]
+        places = [_percent(start / max(1, account.characters)) for start, _ in asked.evidence]
         found = f"evidence at {', '.join(places)}" if places else "no evidence found"
         rows.append(f'<li><bdi>{text(asked.question)}</bdi> <span class="faint">{found}</span></li>')
     return "<h2>Asked so far</h2>\n<ol>\n" + "\n".join(rows) + "\n</ol>"

@@ -52,8 +52,9 @@ def age(seconds: float) -> str:
     for least, unit, length in ((730, "year", 365 * 86400), (2, "day", 86400)):
         if seconds >= least * 86400:
             return amount(seconds // length, unit)
-    hours, minutes = int(seconds // 3600), int(seconds // 60)
-    return f"{hours} h" if hours else f"{minutes} min" if minutes > 0 else "now"
+    minutes = int(seconds // 60)  # below 0 where a clock was set back
+    hours = minutes // 60
+    return f"{hours} h" if hours > 0 else f"{minutes} min" if minutes > 0 else "now"
 
 
 def clock(seconds: float) -> str:
