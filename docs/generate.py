@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from longread import errors
 from longread.cli.app import ALIASES, commands
@@ -60,6 +61,12 @@ def option_table(settings: Iterable[Setting], stored: bool = False) -> str:
     return table(head, rows)
 
 
+def option_row(param: Any) -> tuple[str, str]:
+    """A subcommand's own option: its names and value, then what it does."""
+    value = "" if param.is_flag else f" `{param.metavar}`"
+    return ", ".join(f"`{name}`" for name in param.opts) + value, param.help or ""
+
+
 def exit_codes() -> str:
     rows = {0: "done"}
     base = errors.LongreadError
@@ -84,6 +91,16 @@ def reference() -> str:
         if hasattr(command, "commands"):
             rows = [(f"`{name} {key}`", sub.help or "") for key, sub in command.commands.items()]
             parts.append(table(("command", "what it does"), rows))
+            options = [
+                (f"`{name} {key}`", *option_row(param))
+                for key, sub in command.commands.items()
+                for param in sub.params
+                if param.param_type_name == "option"
+                and param.name != "help"
+                and not hasattr(sub.callback, "settings")
+            ]
+            if options:
+                parts.append(table(("command", "option", "what it does"), options))
         else:
             own = [setting for setting in command.callback.settings if setting.panel == "Options"]
             if own:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..errors import OutputError
 from ..places import data_dir, private_dir
@@ -24,11 +24,12 @@ class OutputFile:
     end, so that nobody waits for a summary that has nowhere to go.
     """
 
-    def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], force: bool = False, binary: bool = False) -> None:
         self.path = Path(path).expanduser().resolve()
         self.force = force
+        self.binary = binary
         self._spare = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        self._file: IO[str] | None = None
+        self._file: IO[Any] | None = None
         # A device or named pipe is written to as it stands: there is nothing to replace.
         self._direct = self.path.exists() and not self.path.is_file() and not self.path.is_dir()
         if self.path.is_dir():
@@ -37,12 +38,13 @@ class OutputFile:
             raise OutputError(f"{self.path.parent} does not exist", "make that folder first")
         self._check(self.path)
 
-    def write(self, text: str) -> None:
-        """Append ``text`` (UTF-8, line feeds as they are)."""
+    def write(self, text: str | bytes) -> None:
+        """Append ``text`` (UTF-8, line feeds as they are), or bytes to a binary file."""
         try:
             if self._file is None:
                 target = self.path if self._direct else self._spare
-                self._file = open(target, "w", encoding="utf-8", errors="replace", newline="\n")  # noqa: SIM115
+                how = {} if self.binary else {"encoding": "utf-8", "errors": "replace", "newline": "\n"}
+                self._file = open(target, "wb" if self.binary else "w", **how)  # noqa: SIM115
             self._file.write(text)
         except OSError as error:
             self.discard()
@@ -53,7 +55,7 @@ class OutputFile:
         place = (
             self.path.with_name(self.path.name + ".partial") if partial and not self._direct else self.path
         )
-        self.write("")
+        self.write(b"" if self.binary else "")
         assert self._file is not None
         try:
             self._file.flush()

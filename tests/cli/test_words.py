@@ -49,3 +49,12 @@ def test_a_sparkline_rises_where_its_values_rise():
     assert sorted(range(4), key=lambda at: line[at]) == sorted(range(4), key=lambda at: values[at])
     assert words.sparkline([1.0, float("inf"), float("nan"), 2.0]) == "▁█ █"
     assert len(set(words.sparkline([5.0, 5.0]))) == 1 and words.sparkline([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "now"), (59, "now"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (47 * 3600, "47 h"),
+     (48 * 3600, "2 days"), (729 * 86400, "729 days"), (731 * 86400, "2 years")],
+)  # fmt: skip
+def test_age(seconds, said):
+    assert words.age(seconds) == said

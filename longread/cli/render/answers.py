@@ -13,6 +13,7 @@ from typing import Any
 
 from ...events import Done, Planned
 from . import streams, words
+from .cells import padded, width_of
 from .clean import one_line, printable
 
 # Wider lines are hard to read.
@@ -132,12 +133,12 @@ def _plan(planned: Planned) -> Iterator[Line]:
 
 def table(rows: list[list[str]], width: int) -> Iterator[Line]:
     """Columns where they fit, otherwise each row as a short list under its own heading."""
-    spans = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    spans = [max(width_of(row[column]) for row in rows) for column in range(len(rows[0]))]
     if sum(spans) + 2 * (len(spans) - 1) <= width:
         for row in rows:
             cells = [
-                row[0].ljust(spans[0]),
-                *(cell.rjust(span) for cell, span in zip(row[1:], spans[1:], strict=True)),
+                padded(row[0], spans[0]),
+                *(padded(cell, span, right=True) for cell, span in zip(row[1:], spans[1:], strict=True)),
             ]
             yield Line("  ".join(cells).rstrip(), "row")
         return

@@ -47,6 +47,16 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
+def age(seconds: float) -> str:
+    """ "now" for the last minute, then "5 min", "3 h", "12 days", "2 years"."""
+    for least, unit, length in ((730, "year", 365 * 86400), (2, "day", 86400)):
+        if seconds >= least * 86400:
+            return amount(seconds // length, unit)
+    minutes = int(seconds // 60)  # below 0 where a clock was set back
+    hours = minutes // 60
+    return f"{hours} h" if hours > 0 else f"{minutes} min" if minutes > 0 else "now"
+
+
 def clock(seconds: float) -> str:
     """98 as "1:38", 7500 as "2:05:00"; for a bar, where width counts."""
     whole = max(0, round(seconds))
