@@ -50,12 +50,12 @@ def test_a_value_equal_to_the_default_still_overrules():
 def test_every_setting_reaches_the_options():
     """Each field that has a flag differs from its default once that flag is given."""
     given = {
-        "model": "m", "device": "cuda:1", "dtype": "float16", "encoding": "big5", "part": "1-2", "seed": "9",
+        "model": "m", "device": "cuda:1", "dtype": "float16", "encoding": "big5", "part": "1-2", "seed": "9", "save": False,
         "block": "64", "window": "99", "sinks": "0", "learn": False, "recipe": "paper", "rank": "2",
         "lr": "0.5",
     }  # fmt: skip
     options = config.options(config.resolve(given, environ={}))
-    unflagged = {"reading_adapter", "answering_adapter"}
+    unflagged = {"reading_adapter", "answering_adapter", "fresh"}
     for item in fields(Options):
         assert getattr(options, item.name) != getattr(Options(), item.name), item.name
     for item in fields(Memory):
