@@ -149,12 +149,14 @@ class Passages:
             chapter IS (SELECT chapter FROM passage WHERE number = ?) ORDER BY number"""
         return self._hits(sql, (number - reach, number + reach, number))
 
-    def within(self, start: int, end: int) -> Iterator[Hit]:
+    def within(self, start: int, end: int) -> list[Hit]:
         """Every passage that lies in part between those characters, in order."""
-        for hit in self._hits(
-            f'SELECT {_HIT} FROM passage WHERE "end" > ? AND "start" < ? ORDER BY number', (start, end)
-        ):
-            yield hit
+        sql = f'SELECT {_HIT} FROM passage WHERE "end" > ? AND "start" < ? ORDER BY number'
+        return self._hits(sql, (start, end))
+
+    def question_terms(self, question: str) -> list[str]:
+        """The terms that ``question`` is looked for by, each once."""
+        return list(dict.fromkeys(self.terms([asked(question, self.language)])[0]))
 
     def terms(self, texts: list[str]) -> list[list[str]]:
         """The index's terms in each of ``texts``, in their order."""

@@ -37,9 +37,9 @@ _EMPTY = {
         nicht noch nun nur ob oder sehr sein seine seinem seinen seiner sich sie sind so um und uns unter von
         vor wann war waren warum was weil welche welcher welches wem wen wenn wer werden wessen wie wieviel
         viele wir wird wo woher wohin wurde zu zum zur über""",
-    "ru": """а без более бы был была были было быть в вам вас весь во вот все всё вы где да для до его ее её
-        если есть еще ещё же за зачем и из или им их к как какая какие какой какое когда кого ком кому кто куда
-        ли мне на над не него нее нет ни них но о об он она они оно от откуда по под почему при с сколько со
+    "ru": """а без более бы был была были было быть в вам вас весь во вот все всё вы где да для до его ее
+        её если есть еще ещё же за зачем и из или им их к как какая какие какой какое когда кого ком кому кто
+        куда ли мне на над не него нее нет ни них но о об он она они оно от откуда по под почему при с сколько со
         так там то того тоже только у уже чего чей чем что чтобы чья эта эти это этот я""",
     "es": """a al algo como con cual cuál cuando cuándo cuánto cuántos cuántas de del desde donde dónde e el él
         ella ellas ellos en entre era eran es esa ese eso esta está este esto fue ha había hay la las le les lo
