@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
@@ -115,6 +116,8 @@ def test_it_loads_no_torch(run_cli, cli_env):
 
 @pytest.mark.slow
 def test_a_second_ask_takes_less_than_a_second(run_cli):
+    if os.getloadavg()[0] > 0.5:
+        pytest.skip("a wall clock says nothing on a busy machine")
     run_cli("ask", "sample:en", BUCKETS, "--no-answer", "-q")
     seconds = []
     for _ in range(5):

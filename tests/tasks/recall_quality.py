@@ -1,10 +1,10 @@
-"""Figures of recall: does the passage that holds the answer come first, and are other books' questions refused?
+"""Figures of recall: is the passage with the answer among the first, are other books' questions refused?
 
     python -m tests.tasks.recall_quality facts                 the novella and its facts.toml
     python -m tests.tasks.recall_quality planted BOOK          20 of its paragraphs planted in a long book
     python -m tests.tasks.recall_quality tales TALES SPLIT     FairytaleQA, all tales of a split joined
-    python -m tests.tasks.recall_quality wrong TALES           40 questions about other books, put to the novella
-    python -m tests.tasks.recall_quality mixed TALES SPLIT     tales of a split in two books: own, and each other's
+    python -m tests.tasks.recall_quality wrong TALES           40 questions about other books to the novella
+    python -m tests.tasks.recall_quality mixed TALES SPLIT     a split in two books: own and the other's questions
 
 TALES is the folder data-by-train-split of FairytaleQA, unpacked. Knows what is right from the data alone.
 """
@@ -43,9 +43,12 @@ class Asked:
 @contextmanager
 def indexed(path: str) -> Iterator[tuple[str, Passages, Answerer]]:
     """The text at ``path``, its index in a folder of its own, and who answers from it."""
-    with tempfile.TemporaryDirectory() as folder, open_document(path) as document:
-        with Passages.build(Path(folder) / "index.db", document) as passages:
-            yield "".join(document.text()), passages, Answerer(document, passages, None)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_document(path) as document,
+        Passages.build(Path(folder) / "index.db", document) as passages,
+    ):
+        yield "".join(document.text()), passages, Answerer(document, passages, None)
 
 
 def meets(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
@@ -78,17 +81,12 @@ def place(text: str, words: str) -> tuple[tuple[int, int], ...]:
 def of_facts() -> dict[str, float]:
     with indexed("sample:en") as (text, passages, answerer):
         asked = [Asked(fact["question"], place(text, fact["evidence"])) for fact in facts()]
-        quotes = [" ".join(answerer.answer(item.question).answer.split()) for item in asked]
-        right = sum(
-            bool(quote)
-            and (quote in " ".join(fact["evidence"].split()) or " ".join(fact["evidence"].split()) in quote)
-            for quote, fact in zip(quotes, facts(), strict=True)
-        )
+        quotes = [answerer.answer(item.question).answer for item in asked]
+        told = [" ".join(fact["evidence"].split()) for fact in facts()]
+        right = sum(bool(q) and (q in e or e in q) for q, e in zip(quotes, told, strict=True))
         figures = hits(passages, asked)
-        return figures | {
-            "answered": answered(passages, [a.question for a in asked]),
-            "quoted": right / len(asked),
-        }
+        figures["answered"] = answered(passages, [item.question for item in asked])
+        return figures | {"quoted": right / len(asked)}
 
 
 def planted(book: Path, count: int = 20) -> dict[str, float]:
@@ -110,7 +108,10 @@ def planted(book: Path, count: int = 20) -> dict[str, float]:
             return hits(passages, asked)
 
 
-def tales(folder: Path, split: str) -> list[tuple[str, list[tuple[str, str]], list[tuple[str, list[str]]]]]:
+Tale = tuple[str, list[tuple[str, str]], list[tuple[str, list[str]]]]
+
+
+def tales(folder: Path, split: str) -> list[Tale]:
     """Of each tale its name, its sections, and its questions with the sections that answer them."""
     found = []
     for file in sorted((folder / "section-stories" / split).glob("*-story.csv")):
@@ -127,8 +128,8 @@ def tales(folder: Path, split: str) -> list[tuple[str, list[tuple[str, str]], li
     return found
 
 
-def joined(found: list, path: Path) -> list[Asked]:
-    """All tales as one text at ``path``, a chapter each; their questions with the places of their sections."""
+def joined(found: Sequence[Tale], path: Path) -> list[Asked]:
+    """All tales as one text, a chapter each; their questions with the places of their sections."""
     text, asked = "", []
     for name, sections, questions in found:
         text += f"Chapter. {name.replace('-', ' ').title()}\n\n"
@@ -153,7 +154,7 @@ def of_tales(folder: Path, split: str) -> dict[str, float]:
 
 
 def wrong(folder: Path) -> dict[str, float]:
-    """Of 40 questions about other books, how many are answered from the novella; of its own facts, how many."""
+    """How many of 40 questions about other books the novella answers, and of those about itself."""
     others = [item for _, _, asked in tales(folder, "test") for item, _ in asked]
     other = random.Random(0).sample(others, 20)
     known = [line for line in WRONG.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
