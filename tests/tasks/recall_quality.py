@@ -4,7 +4,7 @@
     python -m tests.tasks.recall_quality planted BOOK          20 of its paragraphs planted in a long book
     python -m tests.tasks.recall_quality tales TALES SPLIT     FairytaleQA, all tales of a split joined
     python -m tests.tasks.recall_quality wrong TALES           40 questions about other books to the novella
-    python -m tests.tasks.recall_quality mixed TALES SPLIT     a split in two books: own and the other's questions
+    python -m tests.tasks.recall_quality mixed TALES SPLIT     own and the other's questions, in two books
 
 TALES is the folder data-by-train-split of FairytaleQA, unpacked. Knows what is right from the data alone.
 """
