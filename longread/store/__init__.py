@@ -1,1 +1,4 @@
-"""Readings on disk: what was learned, kept and measured while a text was read."""
+"""What lasts on disk: readings, and the passages of a text in an index that finds them again.
+
+Knows files and databases. Knows no model and no torch.
+"""
