@@ -286,7 +286,7 @@ class Talk:
             return []
         encoder, chapters = self._bench.loaded.encoder, self._job.document.chapters
         kept = []
-        for hit in self._passages.search(text, EVIDENCE):
+        for hit in self._passages.search(text, EVIDENCE, self._job.start, self._job.end):
             room -= len(encoder.encode(hit.text)) + 8  # its number and lines
             if room < 0:
                 break
