@@ -86,7 +86,7 @@ def test_undo_of_everything_leaves_the_head(backbone):
 
 
 def test_undo_far_along_brings_the_window_back(backbone):
-    """There the keys of the oldest tokens in sight were made from what is no longer encoded: nearly the same."""
+    """All but exactly: the oldest keys in sight were made from what is no longer encoded."""
     one, other = Conversation(backbone, HEAD, SHAPE), Conversation(backbone, HEAD, SHAPE)
     for turn in range(8):
         for conversation in (one, other):

@@ -6,6 +6,7 @@ user says is cleaned before it is shown. Knows nothing of what a command does.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -143,14 +144,18 @@ def _facts(event: Any, width: int) -> Iterator[Line]:
 
 
 def facts(rows: Iterable[tuple[str, str]], width: int) -> Iterator[Line]:
-    """Labels in a column, what they stand for beside them; below each other where that is too narrow."""
+    """Labels in a column, what they stand for wrapped beside them; below each other where that is narrow."""
+    from rich.text import Text as Wrapped
+
     rows = [(one_line(label), one_line(text)) for label, text in rows]
     left = max((cell_len(label) for label, _ in rows), default=0) + 2
     for label, text in rows:
-        if left + cell_len(text) <= width:
-            yield Line(set_cell_size(label, left) + text, "row")
-        else:
+        if width - left < 24:
             yield Line(f"{label}: {text}", "body")
+            continue
+        for part in Wrapped(text).wrap(streams.console(sys.stdout), width - left):
+            yield Line(set_cell_size(label, left) + part.plain.rstrip(), "row")
+            label = ""
 
 
 _LAYOUTS: dict[str, Callable[[Any, int], Iterator[Line]]] = {

@@ -32,18 +32,18 @@ COMMANDS: dict[str, Command] = {
     command.name: command
     for command in (
         Command("help", "", "this list"),
-        Command("open", "FILE", "talk about another book; this conversation stays saved", files=True),
-        Command("ask", "QUESTION", "answer with passages and their places, as longread ask does"),
+        Command("open", "FILE", "talk about another book; this chat stays saved", files=True),
+        Command("ask", "QUESTION", "answer with passages, as longread ask does"),
         Command("summary", "[short|medium|long]", "summarize the book; reads all of it",
                 choices=("short", "medium", "long")),
-        Command("continue", "[WORDS]", "let the model write on, from the end of what was read or said"),
+        Command("continue", "[WORDS]", "let the model write on from where text or talk ends"),
         Command("evidence", "", "the passages behind the last answer"),
-        Command("learn", "on|off", "on: read the book on with a temporary adapter, and learn what leaves the "
-                "window; off: put the adapter aside", choices=("on", "off")),
-        Command("status", "", "book, share read, window, adapter, model, where this is saved"),
+        Command("learn", "on|off", "read the book, and what leaves the window, with an adapter that learns; "
+                "off puts it aside", choices=("on", "off")),
+        Command("status", "", "book, share read, window, adapter, where this is saved"),
         Command("undo", "", "take the last turn back"),
         Command("export", "FILE", "write the conversation to a file", files=True),
-        Command("model", "[NAME|PATH]", "which model this is, or go on with another", files=True),
+        Command("model", "[NAME|PATH]", "what this model is, or go on with another", files=True),
         Command("quit", "", "leave; so does Ctrl-D"),
     )
 }  # fmt: skip

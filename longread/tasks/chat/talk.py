@@ -104,7 +104,8 @@ class Talk:
         log.save = self._save
         self._log = log
         last = log.turns[-1].said if log.turns else ""
-        yield Note(f"taken up again after {len(log.turns)} turns" + (f"; the last: {last}" if last else ""))
+        turns = "1 turn" if len(log.turns) == 1 else f"{len(log.turns)} turns"
+        yield Note(f"taken up again after {turns}" + (f"; the last: {last}" if last else ""))
 
     def open(self, path: str) -> Iterator[Event]:
         """Talk about the book at ``path`` from now on. Where it cannot be opened, all stays as it was."""
@@ -144,6 +145,9 @@ class Talk:
             return self._bench.loaded.trust.chats
         entry = find_model(self._bench.options.model).entry
         return None if entry is None else entry.trust.chats
+
+    def _open(self, path: str) -> Iterator[Event]:
+        yield from self.open(path)
 
     def _converse(self, text: str) -> Iterator[Event]:
         voice = yield from self._speaker()
@@ -252,13 +256,8 @@ class Talk:
 
     def _help(self, _: str) -> Iterator[Event]:
         rows = [(f"/{c.name} {c.takes}".strip(), c.help) for c in COMMANDS.values()]
-        yield Facts(
-            (
-                *rows,
-                ("Esc Enter, or \\ at a line's end", "a new line"),
-                ("Ctrl-R", "search in what was typed"),
-            )
-        )
+        keys = [("Esc Enter", "a new line; so is \\ at a line's end"), ("Ctrl-R", "search what was typed")]
+        yield Facts((*rows, *keys))
 
     def _quit(self, _: str) -> Iterator[Event]:
         self.over = True
