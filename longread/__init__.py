@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import LongreadError as LongreadError
+    from .jobs import ask as ask
     from .jobs import read as read
     from .jobs import score as score
     from .jobs import stream as stream
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOME = {"LongreadError": "errors", "read": "jobs", "score": "jobs", "stream": "jobs", "summarize": "jobs"}
+_HOME = {"LongreadError": "errors"} | dict.fromkeys(("ask", "read", "score", "stream", "summarize"), "jobs")
 
-__all__ = ["LongreadError", "__version__", "read", "score", "stream", "summarize"]
+__all__ = ["LongreadError", "__version__", "ask", "read", "score", "stream", "summarize"]
 
 
 def __getattr__(name: str) -> Any:

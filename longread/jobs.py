@@ -66,6 +66,14 @@ _SUMMARIZE = (
     _own("lang", str, None, "language to write in; the book's own where not given", metavar="CODE"),
 )  # fmt: skip
 
+_ASK = (
+    _own("question", tuple, None, "the questions themselves; on the command line they follow FILE"),
+    _own("questions", str, None, "a file of questions: one a line, or TOML", metavar="FILE"),
+    _own("evidence", int, 3, "how many passages to show", metavar="N", least=1),
+    _own("answer", bool, True, "answer; --no-answer shows the passages only and loads no model"),
+    _own("lang", str, None, "language to answer in; the book's own where not given", metavar="CODE"),
+)  # fmt: skip
+
 _SCORE = (
     _own("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
          "+paper; separated by commas", metavar="LIST", choices=_arms),
@@ -73,6 +81,7 @@ _SCORE = (
 
 JOBS: dict[str, Job] = {
     "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
+    "ask": Job("ask", "answers", _ASK),
     "read": Job("read", "reading"),
     "score": Job("score", "score", _SCORE),
 }
@@ -81,7 +90,7 @@ JOBS: dict[str, Job] = {
 def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[Event]:
     """The events of one job, the last of them ``Done``.
 
-    ``task`` is "summarize", "read" or "score"; ``path`` a file, "-" for the pipe, or
+    ``task`` is "summarize", "ask", "read" or "score"; ``path`` a file, "-" for the pipe, or
     "sample:en". Options are named as on the command line, ``learn=False`` for
     ``--no-learn``, and take precedence over LONGREAD_<OPTION> and config.toml, as flags do.
     TypeError for a name that does not exist, LongreadError for everything else.
@@ -115,6 +124,14 @@ def summarize(path: str | os.PathLike[str], **options: Any) -> Any:
     Options: length, words, by, style, lang and the shared ones.
     """
     return _result("summarize", path, options)
+
+
+def ask(path: str | os.PathLike[str], *questions: str, **options: Any) -> Any:
+    """Answers to questions about a text: ``answers``, each with ``answer``, ``found`` and ``evidence``.
+
+    Options: questions (a file), evidence, answer, lang and the shared ones.
+    """
+    return _result("ask", path, {"question": questions or None, **options})
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Any:

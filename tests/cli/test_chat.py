@@ -121,7 +121,7 @@ def test_a_session_at_a_terminal(terminal, book, home):
     chat.see("a book | read 0% | adapter off")
     chat.type("Where was the lantern hidden?\r")
     answer = chat.see("saved in")
-    assert "[1] CHAPTER ONE" in answer and "under the old stone bridge" in answer
+    assert "[1] CHAPTER ONE" in answer and "»The captain of the Heron hid" in answer
     chat.see("adapter off")
     chat.type("/evi\t")
     chat.see("/evidence")
@@ -155,12 +155,12 @@ def test_ctrl_c_stops_the_answer_and_keeps_the_session(terminal, book):
     chat = terminal(book, "--no-save")
     chat.see("adapter off")
     chat.type("/continue The captain\r")
-    chat.see("7.3 M parameters")
+    chat.see("does not write\r\n")
     chat.see(" ")  # the first words
-    time.sleep(0.3)
+    chat.see(" ")
     chat.type("\x03")
     assert "error" not in chat.see("stopped")
-    chat.see("tokens/s")
+    chat.see("window")
     chat.type("/status\r")
     chat.see("turns")
     chat.type("/quit\r")

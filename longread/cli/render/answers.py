@@ -35,6 +35,8 @@ def lines(done: Done, planned: Planned | None, width: int) -> Iterator[Line]:
         yield from _plan(planned)
     elif hasattr(result, "sections"):
         yield from _summary(result, done.document)
+    elif hasattr(result, "answers"):
+        yield from _answers(result.answers)
     elif hasattr(result, "arms"):
         yield from _score(result, width)
     else:
@@ -78,6 +80,28 @@ def _prose(text: str) -> Iterator[Line]:
         if at:
             yield Line()
         yield Line(part, "body")
+
+
+def _answers(answers: Iterable[Any]) -> Iterator[Line]:
+    answers = list(answers)
+    for at, item in enumerate(answers):
+        if at:
+            yield Line()
+        if len(answers) > 1:
+            yield Line(one_line(item.question), "heading")
+        if not item.found:
+            nearest = "; the nearest passages:" if item.evidence else ""
+            yield Line(f"No answer to this was found in the text{nearest}", "body")
+        elif item.answer:
+            # The marks say that these are the book's words.
+            said = one_line(item.answer)
+            yield Line(f"»{said}«" if item.quoted else said, "body")
+        for passage in item.evidence:
+            yield Line()
+            chapter = one_line(passage.chapter or "")
+            span = f"{words.percent(passage.share)}, characters {passage.start}-{passage.end}"
+            yield Line(f"[{passage.rank}] {chapter}".rstrip(), "heading", span)
+            yield from _prose(passage.text)
 
 
 def _score(result: Any, width: int) -> Iterator[Line]:

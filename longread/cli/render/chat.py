@@ -112,14 +112,6 @@ def status_line(status: Any, width: int) -> str:
     return f" {title} | {rest}" if title else f" {rest}"[: max(0, width)]
 
 
-def _answered(event: Any, width: int) -> Iterator[Line]:
-    answer = event.answer
-    yield Line(one_line(answer.answer), "body")
-    for item in answer.evidence:
-        yield Line()
-        yield from passage(vars(item))
-
-
 def _evidence(event: Any, width: int) -> Iterator[Line]:
     for at, item in enumerate(event.passages):
         if at:
@@ -128,14 +120,9 @@ def _evidence(event: Any, width: int) -> Iterator[Line]:
 
 
 def passage(item: Mapping[str, Any]) -> Iterator[Line]:
-    """A numbered passage with its place."""
-    chapter = item.get("chapter")
-    where = [] if chapter in (None, "") else [one_line(chapter)]
-    where += [
-        words.percent(item["share"]),
-        f"characters {words.number(item['start'])} to {words.number(item['end'])}",
-    ]
-    yield Line(f"[{item['rank']}] {', '.join(where)}", "heading")
+    """A numbered passage with its place, as ``ask`` shows them."""
+    place = f"{words.percent(item['share'])}, characters {item['start']}-{item['end']}"
+    yield Line(f"[{item['rank']}] {one_line(item.get('chapter') or '')}".rstrip(), "heading", place)
     yield Line(one_line(item["text"]), "body")
 
 
@@ -159,7 +146,6 @@ def facts(rows: Iterable[tuple[str, str]], width: int) -> Iterator[Line]:
 
 
 _LAYOUTS: dict[str, Callable[[Any, int], Iterator[Line]]] = {
-    "answered": _answered,
     "evidence": _evidence,
     "facts": _facts,
 }

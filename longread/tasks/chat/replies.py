@@ -13,13 +13,6 @@ from longread.events import Event
 
 
 @dataclass(frozen=True)
-class Answered(Event):
-    """A line was answered from the book. ``answer`` is the task's ``Answer``."""
-
-    answer: Any
-
-
-@dataclass(frozen=True)
 class Evidence(Event):
     """The passages behind the last answer, as in the JSON of ``ask``."""
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from longread.config import Options
 from longread.errors import Interrupted, UsageError
-from longread.events import Event, Note, Planned, Progress
+from longread.events import Done, Event, Note, Planned, Progress
 from longread.model.find import find_model
 from longread.reader.samples import is_sample
 from longread.tasks import estimate, reading
 from longread.tasks.chat import transcript
 from longread.tasks.chat.commands import COMMANDS, parse
-from longread.tasks.chat.replies import Answered, Evidence, Export, Facts, Status
+from longread.tasks.chat.replies import Evidence, Export, Facts, Status
 from longread.tasks.chat.transcript import Transcript, Turn
 from longread.tasks.chat.workbench import Workbench
 
@@ -156,14 +156,15 @@ class Talk:
         yield from self._keep(Turn("chat", text, answer, evidence=tuple(passages)))
 
     def _ask(self, question: str) -> Iterator[Event]:
-        if self._passages is None:
-            raise UsageError("there is no book to answer from", "/open FILE, or /open sample:en")
-        from longread.tasks.ask import Answerer
+        job = self._need_book()
+        from longread.tasks.ask import Answerer, Answers
 
-        assert self._job is not None
-        answerer = Answerer(self._job.document, self._passages, self._bench.loaded, evidence=EVIDENCE)
+        part, options = (job.start, job.end), self._bench.options
+        answerer = Answerer(
+            job.document, self._passages, self._bench.loaded, evidence=EVIDENCE, part=part, options=options
+        )
         answer = answerer.answer(question)
-        yield Answered(answer)
+        yield Done("ask", options.model, job.document.as_dict(), Answers((answer,)), {})
         evidence = tuple(dataclasses.asdict(item) for item in answer.evidence)
         yield from self._keep(Turn("ask", question, answer.answer, answer.found, evidence))
 
@@ -300,8 +301,8 @@ class Talk:
         ]
 
     def _keep(self, turn: Turn) -> Iterator[Event]:
-        """Save a turn that said something, and let the adapter learn what it has pushed out of the window."""
-        if not turn.answer.strip():
+        """Save a turn, and let the adapter learn what it has pushed out of the window."""
+        if turn.kind != "ask" and not turn.answer.strip():
             return
         if self._log.add(turn):
             yield Note(f"this conversation is saved in {self._log.path}; remove that file to drop it, "

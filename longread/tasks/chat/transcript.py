@@ -80,7 +80,7 @@ class Transcript:
         for turn in self.turns:
             said = turn.said or "(continue)"
             parts.append("\n".join(f"> {line}" for line in said.splitlines()))
-            parts.append(turn.answer.strip())
+            parts.append(turn.answer.strip() if turn.found else "No answer to this was found in the text.")
             parts += [f"[{item['rank']}] {place(item)}" for item in turn.evidence]
         return "\n\n".join(parts) + "\n"
 

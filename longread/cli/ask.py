@@ -1,0 +1,43 @@
+"""``longread ask``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from ..jobs import JOBS
+from .app import Command, app
+from .job import run
+from .options import takes
+
+FILE = Annotated[str | None, typer.Argument(metavar="FILE", show_default=False)]
+QUESTIONS = Annotated[list[str] | None, typer.Argument(metavar="QUESTION…", show_default=False)]
+
+
+@app.command(cls=Command)
+@takes(*(setting for setting in JOBS["ask"].settings if setting.name != "question"))
+def ask(file: FILE = None, texts: QUESTIONS = None, **given: Any) -> partial[int]:
+    """Answer questions from a text, each answer with the passages that it rests on.
+
+    The bundled model's answers are quotations; a model that can write answers in its own words and cites
+    the passages. A question that the text does not answer is refused.
+    """
+    asked = list(texts or ())
+    if file is not None and not asked and _is_question(file):
+        file, asked = None, [file]
+    if not asked and "questions" not in given:
+        raise UsageError(
+            "longread ask needs a question", 'try: longread ask sample:en "Who is the dredgemaster?"'
+        )
+    return partial(run, "ask", None if file is None else [file], {**given, "question": asked or None})
+
+
+def _is_question(word: str) -> bool:
+    """Whether the only argument is no file: ``cat novel.txt | longread ask "Who is Ahab?"``."""
+    piped = sys.stdin is not None and not sys.stdin.closed and not sys.stdin.isatty()
+    return piped and word != "-" and any(map(str.isspace, word.strip())) and not os.path.exists(word)

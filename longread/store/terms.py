@@ -1,0 +1,130 @@
+"""From words to the terms of an index: what a text and a question are compared in.
+
+Knows which scripts write no spaces (Chinese and Japanese become pairs of characters), SQLite's own
+tokenizers, and which words of a question carry nothing. Knows no documents and no files.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+
+_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_RUN = re.compile(f"[{_CJK}]+")
+_WORD = re.compile(f"(?:(?![{_CJK}])[^\\W_])+(?:['’](?:(?![{_CJK}])[^\\W_])+)*|[{_CJK}]+")
+_PAIRED = frozenset({"zh", "ja"})
+
+# Words that ask, or that stand in any passage. The index weighs rare words; words that are rare in a book
+# and common in questions ("how", "many", "did") would mislead it.
+_EMPTY = {
+    "en": """a about after again all also am an and any are as at be because been before being between both
+        but by can could did do does doing done during each else ever every few for from get gets give given
+        had has have having he her here hers herself him himself his how i if in into is it its itself just
+        let like many may me might more most much must my name named of off often on once one only or other
+        our out over own same shall she should so some such than that the their them themselves then there
+        these they thing this those through to too under until up upon us use very was we were what when where
+        which while who whom whose why will with within without would you your yours happen happened kind
+        tell told say said says according book story chapter s t re ve ll d m""",
+    "fr": """a à ai ainsi au aucun aux avait avec avoir ce ceci cela celle celui ces cet cette chez ci comme
+        comment d dans de des donc dont du elle elles en est et était être fait il ils j je l la le les leur
+        leurs lui m ma mais me mes moi mon n ne nom nos notre nous on ont ou où par pas pendant plus pour
+        pourquoi qu quand que quel quelle quelles quels qui quoi s sa se ses si son sont sur t ta te tes toi
+        ton tu un une vos votre vous y combien""",
+    "de": """aber als am an auch auf aus bei bin bis da das dass dem den denn der des die dies diese diesem
+        diesen dieser dieses doch dort du durch ein eine einem einen einer eines er es für gegen hat hatte
+        hatten heißt ich ihm ihn ihr ihre ihrem ihren ihrer im in ist ja kann kein keine man mein mit nach
+        nicht noch nun nur ob oder sehr sein seine seinem seinen seiner sich sie sind so um und uns unter von
+        vor wann war waren warum was weil welche welcher welches wem wen wenn wer werden wessen wie wieviel
+        viele wir wird wo woher wohin wurde zu zum zur über""",
+    "ru": """а без более бы был была были было быть в вам вас весь во вот все всё вы где да для до его ее
+        её если есть еще ещё же за зачем и из или им их к как какая какие какой какое когда кого ком кому кто
+        куда ли мне на над не него нее нет ни них но о об он она они оно от откуда по под почему при с сколько со
+        так там то того тоже только у уже чего чей чем что чтобы чья эта эти это этот я""",
+    "es": """a al algo como con cual cuál cuando cuándo cuánto cuántos cuántas de del desde donde dónde e el él
+        ella ellas ellos en entre era eran es esa ese eso esta está este esto fue ha había hay la las le les lo
+        los más me mi muy no nos o para pero por porque qué que quien quién se ser si sin sobre son su sus
+        también te tiene tu un una uno y ya""",
+    "it": """a ai al alla anche c che chi ci come con cosa cui da dal dalla dei del della delle di dove e è ed
+        era essere fu gli ha hanno i il in io la le lo loro ma mi nel nella no non o per perché più qual quale
+        quali quando quanti quanto se si sono su sua sue sul suo un una uno""",
+}  # fmt: skip
+_EMPTY_CJK = re.compile(
+    "什么|甚么|什麼|甚麼|谁|誰|哪里|哪裡|哪儿|哪个|哪|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|几|吗|呢|的|了|是|在|和|與|与"
+    "|だれ|どこ|いつ|なぜ|どう|どの|どんな|なに|何|ですか|ますか|でした|ました|です|ます|は|が|を|に|の|へ|と|も|か|で"
+)
+
+
+def base(language: str) -> str:
+    """The first part of a BCP 47 code."""
+    return language.replace("_", "-").split("-")[0].lower()
+
+
+def tokenizer(language: str) -> str:
+    """SQLite's tokenizer for texts in ``language``: English is stemmed, accents count nowhere."""
+    # SQLite brings the Porter stemmer, which is one for English alone.
+    plain = "unicode61 remove_diacritics 2"
+    return f"porter {plain}" if base(language) == "en" else plain
+
+
+def spaced(text: str) -> str:
+    """``text`` as it is indexed: Chinese and Japanese as pairs of characters, possessives without their s."""
+    text = re.sub(r"['’]s\b", " ", text)
+    return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", text)
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Spans [start, end) of the words of ``text``; a run of Chinese or Japanese is one."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def asked(question: str, language: str) -> str:
+    """What of ``question`` is worth looking for, as it is indexed: its content words, apart by spaces.
+
+    All of its words where none would be left.
+    """
+    found = [match[0] for match in _WORD.finditer(re.sub(r"['’]s\b", "", question))]
+    empty = _stop_words(base(language))
+    if base(language) in _PAIRED or _RUN.search(question):
+        content = [part for word in found for part in _EMPTY_CJK.split(word) if _RUN.match(part)]
+        content += [word for word in found if not _RUN.match(word)]
+    else:
+        content = [word for word in found if word.lower() not in empty]
+    return spaced(" ".join(content or found)).strip()
+
+
+def _stop_words(language: str) -> frozenset[str]:
+    return frozenset(_EMPTY.get(language, "").split())
+
+
+def _pairs(run: str) -> Iterator[str]:
+    if len(run) == 1:
+        yield run
+    for at in range(len(run) - 1):
+        yield run[at : at + 2]
+
+
+class Stemmer:
+    """The terms that SQLite's tokenizer makes of a text, in their order: an index's own, asked of SQLite."""
+
+    def __init__(self, language: str) -> None:
+        self._db = sqlite3.connect(":memory:")
+        self._db.executescript(
+            f"CREATE VIRTUAL TABLE t USING fts5(x, tokenize='{tokenizer(language)}');"
+            "CREATE VIRTUAL TABLE v USING fts5vocab(t, instance);"
+        )
+
+    def terms(self, texts: list[str]) -> list[list[str]]:
+        """The terms of each of ``texts``."""
+        self._db.executemany(
+            "INSERT INTO t(rowid, x) VALUES (?, ?)", [(at, spaced(text)) for at, text in enumerate(texts, 1)]
+        )
+        found: list[list[str]] = [[] for _ in texts]
+        for term, at in self._db.execute("SELECT term, doc FROM v ORDER BY doc, offset"):
+            found[at - 1].append(term)
+        self._db.execute("DELETE FROM t")
+        return found
+
+    def close(self) -> None:
+        """Give back the database."""
+        self._db.close()

@@ -1,0 +1,236 @@
+"""``ask``: an answer from the book with its place in it, or word that the book holds none.
+
+Knows which model may write an answer and which one only quotes. Knows nothing of how passages are found
+(``memory.recall``), chosen from (``answer.quote``) or written about (``answer.write``). A model that only
+quotes is not loaded: reading the book with it and ranking by it were measured and brought nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from longread import places
+from longread.config import Options
+from longread.errors import Interrupted, LongreadError, UnsupportedError, UsageError
+from longread.events import Done, Event, Note, Progress
+from longread.memory.recall import recall
+from longread.model.catalog import Trust
+from longread.model.find import find_model
+from longread.reader import Document
+from longread.store.passages import Passages
+from longread.tasks import reading
+from longread.tasks.answer.questions import questions_in
+from longread.tasks.answer.quote import best_quote
+
+if TYPE_CHECKING:
+    from longread.model.load import LoadedModel
+    from longread.tasks.abstract.writer import Write
+
+EVIDENCE = 3
+_MOST = 50  # passages shown, and questions kept short of a book
+_LONGEST = 2000  # characters of a question
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A passage of the book, word for word: the characters from ``start`` to ``end``."""
+
+    rank: int
+    chapter: str
+    start: int
+    end: int
+    share: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``answer`` is a quotation or the model's words citing the evidence by rank; "" where none was found
+    or wanted. ``found`` says whether the evidence supports one."""
+
+    question: str
+    answer: str
+    found: bool
+    evidence: tuple[Evidence, ...]
+    quoted: bool = field(default=True, metadata={"private": True})  # how it is shown, no part of the JSON
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One ``Answer`` for each question, in their order."""
+
+    answers: tuple[Answer, ...]
+
+
+class Answerer:
+    """Answers questions about one document.
+
+    Parameters
+    ----------
+    passages
+        The document's index, open.
+    loaded
+        A model; None, or one that is not trusted to answer, quotes.
+    evidence
+        How many passages an answer shows.
+    part
+        The first and one past the last character that is answered from.
+    write
+        A hand that stands in for the model's own, in a session that the caller keeps open.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        passages: Passages,
+        loaded: LoadedModel | None,
+        *,
+        evidence: int = EVIDENCE,
+        part: tuple[int, int] | None = None,
+        options: Options | None = None,
+        lang: str | None = None,
+        write: Write | None = None,
+    ) -> None:
+        self._document, self._passages, self._loaded = document, passages, loaded
+        self._count = max(1, min(evidence, _MOST))
+        self._part = part or (0, document.characters)
+        self._options, self._lang, self._write = options or Options(), lang, write
+
+    def answer(self, question: str, *, wanted: bool = True) -> Answer:
+        """The answer to ``question``; with ``wanted`` False only its passages."""
+        question = question.strip()[:_LONGEST]
+        recalled = recall(self._passages, question, self._count, *self._part)
+        evidence = tuple(self._evidence(rank, hit) for rank, hit in enumerate(recalled.hits, start=1))
+        if not recalled.found or not wanted:
+            return Answer(question, "", recalled.found, evidence)
+        if self._loaded is not None and self._loaded.trust.answers:
+            text = self._written(question, recalled.hits)
+            return Answer(question, text, bool(text), evidence, quoted=False)
+        quote = best_quote(
+            question,
+            [(hit.start, hit.text) for hit in recalled.hits],
+            self._document.language,
+            recalled.weights,
+            self._passages.terms,
+        )
+        text = " ".join(quote.text.split()) if quote else ""
+        return Answer(question, text, bool(text), evidence)
+
+    def _evidence(self, rank: int, hit) -> Evidence:
+        title = "" if hit.chapter is None else self._document.chapters[hit.chapter].title
+        return Evidence(rank, title, hit.start, hit.end, round(hit.share, 6), hit.text)
+
+    def _written(self, question: str, hits: Sequence) -> str:
+        from longread.engine.session import Session, without_learning
+        from longread.model.chat import Chat
+        from longread.tasks.abstract import hand_of
+        from longread.tasks.answer.write import AnswerWriter
+
+        loaded, options = self._loaded, self._options
+        chat = Chat(loaded.found.folder, loaded.encoder)
+        shape = reading.shape_of(loaded, options)
+        with ExitStack() as stack:
+            write = self._write
+            if write is None:
+                memory = without_learning(options.memory)
+                session = stack.enter_context(Session(loaded.backbone, loaded.prefix, shape, memory))
+                write = hand_of(session, loaded, chat)
+            return AnswerWriter(
+                write,
+                chat,
+                loaded.encoder,
+                window=shape.window,
+                title=self._document.title or self._document.name,
+                language=self._lang or self._document.language,
+                seed=options.seed,
+            ).answer(question, hits)
+
+
+def passages_of(document: Document) -> Passages:
+    """The index of ``document``'s passages, made where there is none or it is damaged."""
+    path = places.cache_dir() / "passages" / f"{document.sha256}-{document.language}-{EXTRACTOR}.db"
+    if path.is_file():
+        try:
+            return Passages.open(path)
+        except LongreadError:
+            path.unlink(missing_ok=True)  # it can be made again
+    return Passages.build(path, document)
+
+
+EXTRACTOR = 1  # goes up when the reader makes another text, or other chapters, of the same file
+
+
+def ask(
+    path: str,
+    options: Options,
+    *,
+    question: Sequence[str] = (),
+    questions: str | None = None,
+    evidence: int = EVIDENCE,
+    answer: bool = True,
+    lang: str | None = None,
+) -> Iterator[Event]:
+    """Answer each ``question`` from the text at ``path``; the result is ``Answers``.
+
+    ``questions`` names a file of more of them; ``evidence`` is how many passages each answer shows; ``answer`` False leaves it at them, and loads no
+    model; ``lang`` is the language that answers are written in. ``UsageError`` without a question.
+    """
+    asked = [text for text in map(str.strip, question) if text]
+    asked += questions_in(questions) if questions else []
+    if not asked:
+        raise UsageError("there is no question", 'try: longread ask sample:en "Who is Obed Lunn?"')
+    with ExitStack() as stack:
+        job = stack.enter_context(reading.opened(path, options))
+        yield from reading.announce(job)
+        with job.tally.phase("index"):
+            passages = stack.enter_context(passages_of(job.document))
+        loaded = None
+        trust = _listed_trust(options.model)
+        if answer and (trust is None or trust.answers):
+            loaded = reading.load(job)
+            yield from reading.introduce(job, loaded)
+            trust = loaded.trust
+        if lang and answer and not trust.answers and _base(lang) != _base(job.document.language):
+            raise UnsupportedError(
+                f"an answer in quotations stays in the book's language, {job.document.language}, not {lang}",
+                "leave --lang out, or use --model with one that is trusted to answer",
+            )
+        answerer = Answerer(
+            job.document, passages, loaded,
+            evidence=evidence, part=(job.start, job.end), options=options, lang=lang,
+        )  # fmt: skip
+        answers, partial = [], False
+        try:
+            for text in asked:
+                with job.tally.phase("answer"):
+                    answers.append(answerer.answer(text, wanted=answer))
+                yield Progress("answering", len(answers), len(asked), "questions", share=1.0)
+        except Interrupted:
+            partial = True
+            if not answers:
+                raise
+        if len(asked) > 1:
+            found = sum(item.found for item in answers)
+            yield Note(f"found in the book: {found} of {len(asked)}")
+        yield Done(
+            "ask",
+            options.model,
+            job.document.as_dict(),
+            Answers(tuple(answers)),
+            job.tally.as_dict() | {"passages": passages.count, "asked": len(asked)},
+            partial=partial,
+            warnings=tuple(job.warnings),
+        )
+
+
+def _listed_trust(model: str) -> Trust | None:
+    """What a listed model is trusted with; None for another, of which its size decides."""
+    entry = find_model(model).entry
+    return entry.trust if entry else None
+
+
+def _base(language: str) -> str:
+    return language.split("-")[0].lower()
