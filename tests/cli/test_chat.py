@@ -116,10 +116,9 @@ def saved(home):
 @posix
 def test_a_session_at_a_terminal(terminal, book, home):
     chat = terminal(book)
-    banner = chat.see("> ")
+    banner = chat.see("a book | read 0% | adapter off")
     assert "quotes the book, it does not chat" in banner and "/help lists the commands" in banner
-    chat.see("a book | read 0% | adapter off")
-    chat.type("Where was the lantern hidden?\r")
+    chat.type("What lay under the stone bridge before the flood?\r")
     answer = chat.see("saved in")
     assert "[1] CHAPTER ONE" in answer and "»The captain of the Heron hid" in answer
     chat.see("adapter off")
@@ -133,8 +132,8 @@ def test_a_session_at_a_terminal(terminal, book, home):
     chat.type("twice?\r")
     assert "Tobias Grange" in chat.see("CHAPTER TWO")
     chat.see("adapter off")
-    chat.type("\x12lantern hid")  # Ctrl-R
-    chat.see("Where was the lantern hidden?")
+    chat.type("\x12under the stone")  # Ctrl-R
+    chat.see("What lay under the stone bridge before the flood?")
     chat.type("\x03half a line\x03")  # Ctrl-C drops the line and nothing else
     chat.type("/undo\r")
     chat.see("taken back: Who asked everyone twice?")
@@ -171,9 +170,9 @@ def test_ctrl_c_stops_the_answer_and_keeps_the_session(terminal, book):
 def test_a_dumb_terminal_gets_a_plain_prompt_and_no_codes(terminal, book):
     chat = terminal(book, TERM="dumb")
     chat.see("> ")
-    chat.type("Where was the \\\n")
+    chat.type("What lay under the \\\n")
     chat.see("... ")
-    chat.type("lantern hidden?\n")
+    chat.type("stone bridge before the flood?\n")
     assert "under the old stone bridge" in chat.see("saved in")
     chat.see("> ")
     chat.type("\x03")
@@ -183,7 +182,7 @@ def test_a_dumb_terminal_gets_a_plain_prompt_and_no_codes(terminal, book):
 
 
 def test_a_pipe_gives_one_turn_a_line(run_cli, book):
-    ran = run_cli("chat", book, stdin="Where was the lantern hidden?\n\nWho asked everyone twice?\n")
+    ran = run_cli("chat", book, stdin="What lay under the stone bridge before the flood?\n\nWho asked everyone twice?\n")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("[1] CHAPTER") == 2 and "> " not in ran.stdout + ran.stderr
     assert "\x1b" not in ran.stdout + ran.stderr and "\u202e" not in ran.stdout and "\x9b" not in ran.stdout
@@ -191,29 +190,29 @@ def test_a_pipe_gives_one_turn_a_line(run_cli, book):
 
 
 def test_no_save_leaves_nothing(run_cli, book, home):
-    ran = run_cli("chat", book, "--no-save", stdin="Where was the lantern hidden?\n/status\n")
+    ran = run_cli("chat", book, "--no-save", stdin="What lay under the stone bridge before the flood?\n/status\n")
     assert ran.returncode == 0 and "saved in" in ran.stdout
     assert not (home / "chats").exists() and not list(home.glob("chat*"))
 
 
 def test_a_line_that_fails_does_not_end_the_chat(run_cli, book, tmp_path):
-    ran = run_cli("chat", book, stdin="/bogus\n/open missing.txt\nWhere was the lantern hidden?\n")
+    ran = run_cli("chat", book, stdin="/bogus\n/open missing.txt\nWhat lay under the stone bridge before the flood?\n")
     assert ran.returncode == 3 and "[1] CHAPTER" in ran.stdout
-    assert "error: there is no command /bogus" in ran.stderr and "error: missing.txt" in ran.stderr
+    assert "error: there is no command /bogus" in ran.stderr and "missing.txt" in ran.stderr
     assert run_cli("chat", stdin="Where?\n").returncode == 1
     assert run_cli("chat", tmp_path / "missing.txt", stdin="Where?\n").returncode == 1
     assert run_cli("chat", "-", stdin="Where?\n").returncode == 2
 
 
 def test_resume_export_and_another_book(run_cli, book, tmp_path):
-    first = run_cli("chat", book, stdin="Where was the lantern hidden?\n")
+    first = run_cli("chat", book, stdin="What lay under the stone bridge before the flood?\n")
     assert "saved in" in first.stderr
     lines = "/evidence\nWho asked everyone twice?\n/export talk.md\n/open sample:en\n/status\n"
     again = run_cli("chat", "--resume", "a book", stdin=lines)
     assert again.returncode == 0, again.stderr
     assert "taken up again after 1 turn" in again.stderr and "under the old stone bridge" in again.stdout
     text = (tmp_path / "talk.md").read_text(encoding="utf-8")
-    assert text.startswith("# ") and "> Where was the lantern hidden?" in text and "Tobias Grange" in text
+    assert text.startswith("# ") and "> What lay under the stone bridge before the flood?" in text and "Tobias Grange" in text
     assert "The Mud Book" in again.stdout and "nothing yet" in again.stdout
     (tmp_path / "talk.md").write_text("mine")
     kept = run_cli("chat", "--resume", stdin="/export talk.md\n")
