@@ -182,7 +182,9 @@ def test_a_dumb_terminal_gets_a_plain_prompt_and_no_codes(terminal, book):
 
 
 def test_a_pipe_gives_one_turn_a_line(run_cli, book):
-    ran = run_cli("chat", book, stdin="What lay under the stone bridge before the flood?\n\nWho asked everyone twice?\n")
+    ran = run_cli(
+        "chat", book, stdin="What lay under the stone bridge before the flood?\n\nWho asked everyone twice?\n"
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("[1] CHAPTER") == 2 and "> " not in ran.stdout + ran.stderr
     assert "\x1b" not in ran.stdout + ran.stderr and "\u202e" not in ran.stdout and "\x9b" not in ran.stdout
@@ -190,13 +192,17 @@ def test_a_pipe_gives_one_turn_a_line(run_cli, book):
 
 
 def test_no_save_leaves_nothing(run_cli, book, home):
-    ran = run_cli("chat", book, "--no-save", stdin="What lay under the stone bridge before the flood?\n/status\n")
+    ran = run_cli(
+        "chat", book, "--no-save", stdin="What lay under the stone bridge before the flood?\n/status\n"
+    )
     assert ran.returncode == 0 and "saved in" in ran.stdout
     assert not (home / "chats").exists() and not list(home.glob("chat*"))
 
 
 def test_a_line_that_fails_does_not_end_the_chat(run_cli, book, tmp_path):
-    ran = run_cli("chat", book, stdin="/bogus\n/open missing.txt\nWhat lay under the stone bridge before the flood?\n")
+    ran = run_cli(
+        "chat", book, stdin="/bogus\n/open missing.txt\nWhat lay under the stone bridge before the flood?\n"
+    )
     assert ran.returncode == 3 and "[1] CHAPTER" in ran.stdout
     assert "error: there is no command /bogus" in ran.stderr and "missing.txt" in ran.stderr
     assert run_cli("chat", stdin="Where?\n").returncode == 1
@@ -212,7 +218,11 @@ def test_resume_export_and_another_book(run_cli, book, tmp_path):
     assert again.returncode == 0, again.stderr
     assert "taken up again after 1 turn" in again.stderr and "under the old stone bridge" in again.stdout
     text = (tmp_path / "talk.md").read_text(encoding="utf-8")
-    assert text.startswith("# ") and "> What lay under the stone bridge before the flood?" in text and "Tobias Grange" in text
+    assert (
+        text.startswith("# ")
+        and "> What lay under the stone bridge before the flood?" in text
+        and "Tobias Grange" in text
+    )
     assert "The Mud Book" in again.stdout and "nothing yet" in again.stdout
     (tmp_path / "talk.md").write_text("mine")
     kept = run_cli("chat", "--resume", stdin="/export talk.md\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from longread.config import Options
 from longread.errors import Interrupted, UsageError
 from longread.events import Done, Event, Note, Planned, Progress
+from longread.memory.recall import pack, recall
 from longread.model.find import find_model
 from longread.reader.samples import is_sample
 from longread.tasks import estimate, reading
@@ -153,7 +154,7 @@ class Talk:
         voice = yield from self._speaker()
         passages = self._found(text, voice.room())
         answer = yield from voice.say(text, passages)
-        yield from self._keep(Turn("chat", text, answer, evidence=tuple(passages)))
+        yield from self._keep(Turn("chat", text, answer, evidence=passages))
 
     def _ask(self, question: str) -> Iterator[Event]:
         job = self._need_book()
@@ -280,25 +281,28 @@ class Talk:
             self._voice = Voice(self._bench, title=title, tail=tail, turns=self._log.turns)
         return self._voice
 
-    def _found(self, text: str, room: int) -> list[Mapping[str, Any]]:
-        """Passages that may bear on ``text``, in the book's order, as many as fit into ``room`` tokens."""
-        if self._passages is None or self._bench.loaded is None or self._job is None:
-            return []
+    def _found(self, text: str, room: int) -> tuple[dict[str, Any], ...]:
+        """Passages that bear on ``text``, in the book's order, as many as fit into ``room`` tokens.
+
+        None where nothing in the book does; one that is too long by itself is cut.
+        """
+        if self._job is None:
+            return ()
+        assert self._bench.loaded is not None
         encoder, chapters = self._bench.loaded.encoder, self._job.document.chapters
-        kept = []
-        for hit in self._passages.search(text, EVIDENCE, self._job.start, self._job.end):
-            room -= len(encoder.encode(hit.text)) + 8  # its number and lines
-            if room < 0:
-                break
-            kept.append(hit)
-        return [
-            {
-                "rank": rank,
-                "chapter": None if hit.chapter is None else chapters[hit.chapter].title,
-                **{key: getattr(hit, key) for key in ("start", "end", "share", "text")},
-            }
-            for rank, hit in enumerate(sorted(kept, key=lambda hit: hit.start), start=1)
-        ]
+        recalled = recall(self._passages, text, EVIDENCE, self._job.start, self._job.end)
+        if not recalled.found:
+            return ()
+        packed = pack(recalled.hits, room, lambda passage: len(encoder.encode(passage)))
+        found = []
+        for rank, hit in packed or [(1, recalled.hits[0])]:
+            said = hit.text if packed else encoder.decode(encoder.encode(hit.text)[:room])
+            title = "" if hit.chapter is None else chapters[hit.chapter].title
+            found.append(
+                {"rank": rank, "chapter": title, "start": hit.start, "end": hit.start + len(said)}
+                | {"share": round(hit.share, 6), "text": said}
+            )
+        return tuple(found)
 
     def _keep(self, turn: Turn) -> Iterator[Event]:
         """Save a turn, and let the adapter learn what it has pushed out of the window."""
