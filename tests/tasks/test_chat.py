@@ -1,4 +1,4 @@
-"""A chat without a terminal: lines in, events out; the bundled model, trusted to chat where a test says so."""
+"""A chat without a terminal: lines in, events out; pocket is trusted to chat where a test says so."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book):
                 stopped.append(events.throw(Interrupted("interrupted")))
                 break
     assert "/learn on reads on" in stopped[0].text
-    begun = chat._bench.share(chat._job)
+    begun = chat.status.read
     assert 0 < begun < 1 and chat.status.adapter
     assert "is read" in notes(send(chat, "/learn on")) and chat.status.read == 1.0
     learned = chat._bench.session().lora.sha256()

@@ -35,14 +35,18 @@ class Lines(Protocol):
 
 def converse(name: str | None, given: Mapping[str, Any], *, resume: bool, save: bool) -> int:
     """A whole chat; its exit code. ``name`` is a book's path, with ``resume`` also a conversation's."""
-    of = {key: value.value for key, value in config.resolve(given).items()}
-    talk = Talk(config.options(config.resolve(given)), save=save)
+    values = config.resolve(given)
+    of = {key: value.value for key, value in values.items()}
+    talk = Talk(config.options(values), save=save)
     view = ChatScreen(screen.choose(of["progress"], of["quiet"], of["verbose"]))
     lines = _lines(save)
     with view, talk:
         loop = Loop(talk, view, bool(of["verbose"]))
         if resume or name is not None:
-            code = loop.run(talk.resume(name or "") if resume else talk.open(str(name)))
+            # A conversation keeps its model unless another was asked for.
+            asked = values["model"].origin == "flag"
+            begin = talk.resume(name or "", keep_model=asked) if resume else talk.open(str(name))
+            code = loop.run(begin)
             if code:  # a command line that cannot be done is no chat
                 return code
         code = loop.run(talk.greet())

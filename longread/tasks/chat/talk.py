@@ -10,18 +10,17 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from longread.config import Options
 from longread.errors import Interrupted, UsageError
-from longread.events import Done, Event, Note, Planned, Progress
-from longread.memory.recall import pack, recall
+from longread.events import Done, Event, Note, Planned
 from longread.model.find import find_model
 from longread.reader.samples import is_sample
 from longread.tasks import estimate, reading
+from longread.tasks.ask import Answers
 from longread.tasks.chat import transcript
+from longread.tasks.chat.book import Book, open_book, typed_path
 from longread.tasks.chat.commands import COMMANDS, parse
 from longread.tasks.chat.replies import Evidence, Export, Facts, Status
 from longread.tasks.chat.transcript import Transcript, Turn
@@ -29,8 +28,6 @@ from longread.tasks.chat.workbench import Workbench
 
 if TYPE_CHECKING:
     from longread.tasks.chat.voice import Voice
-
-EVIDENCE = 3  # passages behind an answer
 
 
 class Talk:
@@ -45,9 +42,7 @@ class Talk:
         self._save = save
         self._bench = Workbench(options)
         self._voice: Voice | None = None
-        self._job: reading.Job | None = None
-        self._passages: Any = None
-        self._book = ExitStack()  # what is open of the present book
+        self._book: Book | None = None
         self._log = Transcript(options.model, save=save)
 
     def __enter__(self) -> Talk:
@@ -55,16 +50,15 @@ class Talk:
 
     def __exit__(self, *_: object) -> None:
         self._bench.close()
-        self._book.close()
+        if self._book is not None:
+            self._book.close()
 
     @property
     def status(self) -> Status:
         """What a status line shows now."""
         title, read = "", 0.0
-        if self._job is not None:
-            document = self._job.document
-            title = document.title or document.name
-            read = self._bench.share(self._job)
+        if self._book is not None:
+            title, read = self._book.title, self._bench.share(self._book.job)
         voice = self._voice
         window = None if voice is None else voice.conversation.filled
         return Status(title, read, window, self._bench.learning, voice and voice.speed)
@@ -81,63 +75,60 @@ class Talk:
                 "passages and their places; /continue lets it write"
             )
         yield Note("/help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves")
-        if self._job is None:
+        if self._book is None:
             yield Note("no book is open: /open FILE, or /open sample:en")
 
-    def resume(self, word: str = "") -> Iterator[Event]:
+    def resume(self, word: str = "", *, keep_model: bool = False) -> Iterator[Event]:
         """Take up the latest saved conversation, or the one that ``word`` names: a title, a file, an id.
 
-        ``InputError`` where there is none, or where its book is gone.
+        It goes on with the model that it had, unless ``keep_model``. ``InputError`` where
+        there is none, or where its book is gone.
         """
-        sha256, is_file = "", word and (is_sample(word) or os.path.exists(word))
-        if is_file:
+        if word and (is_sample(word) or os.path.exists(word)):
             yield from self.open(word)
-            assert self._job is not None
-            sha256 = self._job.document.sha256
-        log = transcript.load(transcript.find("" if is_file else word, sha256))
-        if not is_file and log.source:
-            yield from self.open(log.source)
-        assert self._job is not None or not log.source
-        if self._job is not None and log.document.get("sha256") != self._job.document.sha256:
+            assert self._book is not None
+            log = transcript.load(transcript.find(sha256=self._book.job.document.sha256))
+        else:
+            log = transcript.load(transcript.find(word))
+            if log.source:
+                yield from self.open(log.source)
+        if keep_model or not log.model:
+            log.model = self._bench.options.model
+        elif log.model != self._bench.options.model:
+            self._bench = Workbench(dataclasses.replace(self._bench.options, model=log.model))
+        if self._book is not None and log.document.get("sha256") != self._book.job.document.sha256:
             yield Note("the book has changed since; places in earlier answers may be off", "warning")
         if log.damaged:
             yield Note(f"{log.damaged} lines of {log.path} cannot be read and were passed over", "warning")
         log.save = self._save
         self._log = log
-        last = log.turns[-1].said if log.turns else ""
+        last = f"; the last: {log.turns[-1].said}" if log.turns else ""
         turns = "1 turn" if len(log.turns) == 1 else f"{len(log.turns)} turns"
-        yield Note(f"taken up again after {turns}" + (f"; the last: {last}" if last else ""))
+        yield Note(f"taken up again after {turns}{last}")
 
     def open(self, path: str) -> Iterator[Event]:
         """Talk about the book at ``path`` from now on. Where it cannot be opened, all stays as it was."""
-        path = _path(path)
-        if path == "-":
-            raise UsageError("a chat reads its lines from the pipe, so a book cannot come through it",
-                             "name the book's file")  # fmt: skip
-        from longread.tasks.ask import passages_of
-
-        with ExitStack() as book:
-            job = book.enter_context(reading.opened(path, self._bench.options))
-            yield from reading.announce(job)
-            yield Progress("indexing", 0, 1, "books")
-            passages = book.enter_context(passages_of(job.document))
-            yield Progress("indexing", 1, 1, "books")
-            self._bench.forget()
+        book = yield from open_book(path, self._bench.options)
+        self._bench.forget()
+        if self._book is not None:
             self._book.close()
-            self._book = book.pop_all()
-        self._voice, self._job, self._passages = None, job, passages
-        source = path if is_sample(path) else str(Path(path).expanduser().absolute())
-        self._log = Transcript(self._bench.options.model, source, job.document.as_dict(), self._save)
+        self._book, self._voice = book, None
+        document = book.job.document.as_dict()
+        self._log = Transcript(self._bench.options.model, book.source, document, self._save)
 
     def send(self, line: str) -> Iterator[Event]:
         """Answer a line or do as a command says. ``LongreadError`` where that cannot be; the chat goes on."""
         name, argument = parse(line)
-        if name:
-            yield from getattr(self, f"_{name}")(argument)
-        elif argument:
-            if self._chats is None:
-                yield from self._bench.load()
-            yield from (self._converse if self._chats else self._ask)(argument)
+        try:
+            if name:
+                yield from getattr(self, f"_{name}")(argument)
+            elif argument:
+                if self._chats is None:
+                    yield from self._bench.load()
+                yield from (self._converse if self._chats else self._ask)(argument)
+        except KeyboardInterrupt:
+            self._bench.close()  # it may have been in the middle of anything
+            raise
 
     @property
     def _chats(self) -> bool | None:
@@ -152,20 +143,17 @@ class Talk:
 
     def _converse(self, text: str) -> Iterator[Event]:
         voice = yield from self._speaker()
-        passages = self._found(text, voice.room())
+        assert self._bench.loaded is not None
+        encoder = self._bench.loaded.encoder
+        passages = () if self._book is None else self._book.passages(text, voice.room(), encoder)
         answer = yield from voice.say(text, passages)
         yield from self._keep(Turn("chat", text, answer, evidence=passages))
 
     def _ask(self, question: str) -> Iterator[Event]:
-        job = self._need_book()
-        from longread.tasks.ask import Answerer, Answers
-
-        part, options = (job.start, job.end), self._bench.options
-        answerer = Answerer(
-            job.document, self._passages, self._bench.loaded, evidence=EVIDENCE, part=part, options=options
-        )
-        answer = answerer.answer(question)
-        yield Done("ask", options.model, job.document.as_dict(), Answers((answer,)), {})
+        book = self._need_book()
+        answer = book.answer(question, self._bench)
+        document = book.job.document.as_dict()
+        yield Done("ask", self._bench.options.model, document, Answers((answer,)), {})
         evidence = tuple(dataclasses.asdict(item) for item in answer.evidence)
         yield from self._keep(Turn("ask", question, answer.answer, answer.found, evidence))
 
@@ -177,7 +165,7 @@ class Talk:
     def _summary(self, length: str) -> Iterator[Event]:
         from longread.tasks.summarize import summary_of
 
-        job = self._need_book()
+        job = self._need_book().job
         yield from self._bench.load()
         assert self._bench.loaded is not None
         self._bench.close()  # a summary has an adapter of its own
@@ -190,7 +178,7 @@ class Talk:
         if wanted == "off":
             yield Note("the adapter is put aside with what it has learned; /learn on takes it up again")
             return
-        job = self._job
+        job = None if self._book is None else self._book.job
         if job is None or self._bench.share(job) >= 1:
             yield Note("what leaves the window of this conversation is learned from now on")
             return
@@ -240,11 +228,11 @@ class Talk:
         yield Note(f"taken back: {turn.said or '/continue'}")
 
     def _export(self, path: str) -> Iterator[Event]:
-        yield Export(_path(path, there=False), self._log.as_text())
+        yield Export(typed_path(path, there=False), self._log.as_text())
 
     def _model(self, name: str) -> Iterator[Event]:
         if name:
-            bench = Workbench(dataclasses.replace(self._bench.options, model=_path(name)))
+            bench = Workbench(dataclasses.replace(self._bench.options, model=typed_path(name)))
             yield from bench.load()
             self._bench.close()
             self._bench, self._voice, self._log.model = bench, None, name
@@ -265,10 +253,10 @@ class Talk:
         self.over = True
         yield from ()
 
-    def _need_book(self) -> reading.Job:
-        if self._job is None:
+    def _need_book(self) -> Book:
+        if self._book is None:
             raise UsageError("no book is open", "/open FILE, or /open sample:en")
-        return self._job
+        return self._book
 
     def _speaker(self) -> Generator[Event, None, Voice]:
         """The model's own voice, made when it is first needed from the turns so far."""
@@ -277,32 +265,9 @@ class Talk:
             from longread.tasks.chat.voice import Voice
 
             title = self.status.title
-            tail = self._bench.tail(self._job) if self._job is not None else ""
+            tail = self._bench.tail(self._book.job) if self._book is not None else ""
             self._voice = Voice(self._bench, title=title, tail=tail, turns=self._log.turns)
         return self._voice
-
-    def _found(self, text: str, room: int) -> tuple[dict[str, Any], ...]:
-        """Passages that bear on ``text``, in the book's order, as many as fit into ``room`` tokens.
-
-        None where nothing in the book does; one that is too long by itself is cut.
-        """
-        if self._job is None:
-            return ()
-        assert self._bench.loaded is not None
-        encoder, chapters = self._bench.loaded.encoder, self._job.document.chapters
-        recalled = recall(self._passages, text, EVIDENCE, self._job.start, self._job.end)
-        if not recalled.found:
-            return ()
-        packed = pack(recalled.hits, room, lambda passage: len(encoder.encode(passage)))
-        found = []
-        for rank, hit in packed or [(1, recalled.hits[0])]:
-            said = hit.text if packed else encoder.decode(encoder.encode(hit.text)[:room])
-            title = "" if hit.chapter is None else chapters[hit.chapter].title
-            found.append(
-                {"rank": rank, "chapter": title, "start": hit.start, "end": hit.start + len(said)}
-                | {"share": round(hit.share, 6), "text": said}
-            )
-        return tuple(found)
 
     def _keep(self, turn: Turn) -> Iterator[Event]:
         """Save a turn, and let the adapter learn what it has pushed out of the window."""
@@ -314,15 +279,3 @@ class Talk:
         if turn.kind != "ask" and self._voice is not None and self._bench.learning:
             with contextlib.suppress(Interrupted):
                 yield from self._voice.learn()
-
-
-def _path(text: str, *, there: bool = True) -> str:
-    """A path as people type it or drag it here: quoted, with escaped spaces, from home. ``there``
-    says that the file exists, so that what it is called decides what was meant."""
-    if is_sample(text) or (there and os.path.exists(os.path.expanduser(text))):
-        return text if is_sample(text) else os.path.expanduser(text)
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1]
-    elif os.name == "posix":
-        text = text.replace("\\ ", " ")
-    return os.path.expanduser(text)
