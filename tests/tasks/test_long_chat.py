@@ -23,7 +23,7 @@ from longread.tasks.chat import voice
 from longread.tasks.chat.talk import Talk
 
 TURNS = 2000
-ANSWER = 24  # tokens of an answer at most: the turns are what is counted
+ANSWER = 12  # tokens of an answer at most: the turns are what is counted
 
 
 def lines_and_unseen() -> tuple[list[str], str]:

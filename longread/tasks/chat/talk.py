@@ -173,11 +173,17 @@ class Talk:
         yield from summary_of(fresh, self._bench.loaded, length=length or "medium")
 
     def _learn(self, wanted: str) -> Iterator[Event]:
-        yield from self._bench.load()
-        self._bench.learn(wanted == "on")
         if wanted == "off":
-            yield Note("the adapter is put aside with what it has learned; /learn on takes it up again")
+            was = self._bench.learning
+            self._bench.learn(False)
+            yield Note(
+                "the adapter is put aside with what it has learned; /learn on takes it up again"
+                if was
+                else "nothing is being learned"
+            )
             return
+        yield from self._bench.load()
+        self._bench.learn(True)
         job = None if self._book is None else self._book.job
         if job is None or self._bench.share(job) >= 1:
             yield Note("what leaves the window of this conversation is learned from now on")
