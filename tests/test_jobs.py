@@ -16,7 +16,15 @@ from longread.events import Done, Opened
 
 def test_the_public_names_are_sorted_real_and_complete():
     assert longread.__all__ == sorted(longread.__all__)
-    assert {*longread.__all__} == {"LongreadError", "__version__", "ask", "read", "score", "stream", "summarize"}
+    assert {*longread.__all__} == {
+        "LongreadError",
+        "__version__",
+        "ask",
+        "read",
+        "score",
+        "stream",
+        "summarize",
+    }
     for name in longread.__all__:
         assert getattr(longread, name) is not None
         assert name in dir(longread)

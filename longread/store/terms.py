@@ -18,36 +18,39 @@ _PAIRED = frozenset({"zh", "ja"})
 # Words that ask, or that stand in any passage. The index weighs rare words; words that are rare in a book
 # and common in questions ("how", "many", "did") would mislead it.
 _EMPTY = {
-    "en": """a about after again all also am an and any are as at be because been before being between both
-        but by can could did do does doing done during each else ever every few for from get gets give given
-        had has have having he her here hers herself him himself his how i if in into is it its itself just
-        let like many may me might more most much must my name named of off often on once one only or other
-        our out over own same shall she should so some such than that the their them themselves then there
-        these they thing this those through to too under until up upon us use very was we were what when where
-        which while who whom whose why will with within without would you your yours happen happened kind
-        tell told say said says according book story chapter s t re ve ll d m""",
-    "fr": """a à ai ainsi au aucun aux avait avec avoir ce ceci cela celle celui ces cet cette chez ci comme
-        comment d dans de des donc dont du elle elles en est et était être fait il ils j je l la le les leur
-        leurs lui m ma mais me mes moi mon n ne nom nos notre nous on ont ou où par pas pendant plus pour
-        pourquoi qu quand que quel quelle quelles quels qui quoi s sa se ses si son sont sur t ta te tes toi
-        ton tu un une vos votre vous y combien""",
-    "de": """aber als am an auch auf aus bei bin bis da das dass dem den denn der des die dies diese diesem
-        diesen dieser dieses doch dort du durch ein eine einem einen einer eines er es für gegen hat hatte
-        hatten heißt ich ihm ihn ihr ihre ihrem ihren ihrer im in ist ja kann kein keine man mein mit nach
-        nicht noch nun nur ob oder sehr sein seine seinem seinen seiner sich sie sind so um und uns unter von
-        vor wann war waren warum was weil welche welcher welches wem wen wenn wer werden wessen wie wieviel
-        viele wir wird wo woher wohin wurde zu zum zur über""",
-    "ru": """а без более бы был была были было быть в вам вас весь во вот все всё вы где да для до его ее
-        её если есть еще ещё же за зачем и из или им их к как какая какие какой какое когда кого ком кому кто
-        куда ли мне на над не него нее нет ни них но о об он она они оно от откуда по под почему при с сколько со
-        так там то того тоже только у уже чего чей чем что чтобы чья эта эти это этот я""",
-    "es": """a al algo como con cual cuál cuando cuándo cuánto cuántos cuántas de del desde donde dónde e el él
-        ella ellas ellos en entre era eran es esa ese eso esta está este esto fue ha había hay la las le les lo
-        los más me mi muy no nos o para pero por porque qué que quien quién se ser si sin sobre son su sus
-        también te tiene tu un una uno y ya""",
-    "it": """a ai al alla anche c che chi ci come con cosa cui da dal dalla dei del della delle di dove e è ed
-        era essere fu gli ha hanno i il in io la le lo loro ma mi nel nella no non o per perché più qual quale
-        quali quando quanti quanto se si sono su sua sue sul suo un una uno""",
+    "en": """a about after again all also am an and any are as at be because been before being between
+        both but by can could did do does doing done during each else ever every few for from get
+        gets give given had has have having he her here hers herself him himself his how i if in
+        into is it its itself just let like many may me might more most much must my name named of
+        off often on once one only or other our out over own same shall she should so some such
+        than that the their them themselves then there these they thing this those through to too
+        under until up upon us use very was we were what when where which while who whom whose why
+        will with within without would you your yours happen happened kind tell told say said says
+        according book story chapter s t re ve ll d m""",
+    "fr": """a à ai ainsi au aucun aux avait avec avoir ce ceci cela celle celui ces cet cette chez ci
+        comme comment d dans de des donc dont du elle elles en est et était être fait il ils j je
+        l la le les leur leurs lui m ma mais me mes moi mon n ne nom nos notre nous on ont ou où
+        par pas pendant plus pour pourquoi qu quand que quel quelle quelles quels qui quoi s sa se
+        ses si son sont sur t ta te tes toi ton tu un une vos votre vous y combien""",
+    "de": """aber als am an auch auf aus bei bin bis da das dass dem den denn der des die dies diese
+        diesem diesen dieser dieses doch dort du durch ein eine einem einen einer eines er es für
+        gegen hat hatte hatten heißt ich ihm ihn ihr ihre ihrem ihren ihrer im in ist ja kann kein
+        keine man mein mit nach nicht noch nun nur ob oder sehr sein seine seinem seinen seiner
+        sich sie sind so um und uns unter von vor wann war waren warum was weil welche welcher
+        welches wem wen wenn wer werden wessen wie wieviel viele wir wird wo woher wohin wurde zu
+        zum zur über""",
+    "ru": """а без более бы был была были было быть в вам вас весь во вот все всё вы где да для до его
+        ее её если есть еще ещё же за зачем и из или им их к как какая какие какой какое когда
+        кого ком кому кто куда ли мне на над не него нее нет ни них но о об он она они оно от
+        откуда по под почему при с сколько со так там то того тоже только у уже чего чей чем что
+        чтобы чья эта эти это этот я""",
+    "es": """a al algo como con cual cuál cuando cuándo cuánto cuántos cuántas de del desde donde dónde
+        e el él ella ellas ellos en entre era eran es esa ese eso esta está este esto fue ha había
+        hay la las le les lo los más me mi muy no nos o para pero por porque qué que quien quién
+        se ser si sin sobre son su sus también te tiene tu un una uno y ya""",
+    "it": """a ai al alla anche c che chi ci come con cosa cui da dal dalla dei del della delle di dove
+        e è ed era essere fu gli ha hanno i il in io la le lo loro ma mi nel nella no non o per
+        perché più qual quale quali quando quanti quanto se si sono su sua sue sul suo un una uno""",
 }  # fmt: skip
 _EMPTY_CJK = re.compile(
     "什么|甚么|什麼|甚麼|谁|誰|哪里|哪裡|哪儿|哪个|哪|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|几|吗|呢|的|了|是|在|和|與|与"

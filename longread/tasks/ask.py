@@ -175,8 +175,9 @@ def ask(
 ) -> Iterator[Event]:
     """Answer each ``question`` from the text at ``path``; the result is ``Answers``.
 
-    ``questions`` names a file of more of them; ``evidence`` is how many passages each answer shows; ``answer`` False leaves it at them, and loads no
-    model; ``lang`` is the language that answers are written in. ``UsageError`` without a question.
+    ``questions`` names a file of more of them; ``evidence`` is how many passages each answer shows;
+    ``answer`` False leaves it at them, and loads no model; ``lang`` is the language that answers are
+    written in. ``UsageError`` without a question.
     """
     asked = [text for text in map(str.strip, question) if text]
     asked += questions_in(questions) if questions else []
@@ -188,20 +189,20 @@ def ask(
         with job.tally.phase("index"):
             passages = stack.enter_context(passages_of(job.document))
         loaded = None
-        trust = _listed_trust(options.model)
+        trust = _listed_trust(options.model) if answer else None
         if answer and (trust is None or trust.answers):
             loaded = reading.load(job)
             yield from reading.introduce(job, loaded)
             trust = loaded.trust
-        if lang and answer and not trust.answers and _base(lang) != _base(job.document.language):
+        if lang and trust and not trust.answers and _base(lang) != _base(job.document.language):
             raise UnsupportedError(
                 f"an answer in quotations stays in the book's language, {job.document.language}, not {lang}",
                 "leave --lang out, or use --model with one that is trusted to answer",
             )
+        part = (job.start, job.end)
         answerer = Answerer(
-            job.document, passages, loaded,
-            evidence=evidence, part=(job.start, job.end), options=options, lang=lang,
-        )  # fmt: skip
+            job.document, passages, loaded, evidence=evidence, part=part, options=options, lang=lang
+        )
         answers, partial = [], False
         try:
             for text in asked:

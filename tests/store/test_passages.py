@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_passages_are_the_text_itself_in_order_and_in_one_chapter(book, tmp_path
             assert text[hit.start : hit.end] == hit.text
             assert document.chapter_at(hit.start) == hit.chapter == document.chapter_at(hit.end - 1)
             assert hit.share == pytest.approx(hit.end / len(text))
-        assert all(a.end <= b.start for a, b in zip(hits, hits[1:], strict=False))
+        assert all(a.end <= b.start for a, b in pairwise(hits))
         told = "".join("".join(hit.text.split()) for hit in hits)
         whole = "".join(text.split())
         for heading in ("Chapter1", "Chapter2", "Chapter3"):
@@ -73,8 +74,11 @@ def test_a_word_is_found_by_its_stem_and_without_its_accent(book, tmp_path):
 
 @pytest.mark.parametrize(
     "question",
-    ['"', "'", "captain AND (", "captain* NEAR(x, 2)", "text:captain", "-captain ^", "terms : captain", "\x00captain",
-     "'; DROP TABLE passage; --", "a OR b AND NOT c", "{captain}", "captain\n\r\t", "\ud800captain", "", "   ", "？"],
+    [
+        '"', "'", "captain AND (", "captain* NEAR(x, 2)", "text:captain", "-captain ^", "terms : captain",
+        "\x00captain", "'; DROP TABLE passage; --", "a OR b AND NOT c", "{captain}", "captain\n\r\t",
+        "\ud800captain", "", "   ", "？",
+    ],
 )  # fmt: skip
 def test_a_question_is_words_and_never_syntax(book, tmp_path, question):
     with index(book, tmp_path) as passages:
@@ -109,7 +113,9 @@ def test_rarity_is_the_highest_for_what_is_not_there(book, tmp_path):
 def test_chinese_is_found_by_pairs_of_characters(tmp_path):
     path = tmp_path / "zh.txt"
     filler = "这一日天气晴朗，众人都在院中闲坐说话，并无别事。" * 12 + "\n\n"
-    path.write_text("第一回\n\n" + filler * 3 + "孙悟空在花果山水帘洞称王。\n\n" + filler * 3, encoding="utf-8")
+    path.write_text(
+        "第一回\n\n" + filler * 3 + "孙悟空在花果山水帘洞称王。\n\n" + filler * 3, encoding="utf-8"
+    )
     with index(path, tmp_path) as passages:
         assert passages.language.startswith("zh")
         assert "花果山" in passages.search("孙悟空在哪里称王？", 1)[0].text

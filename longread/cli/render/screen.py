@@ -222,6 +222,9 @@ def closing(done: Done) -> str:
     seconds = sum(
         value for value in done.stats.get("seconds", {}).values() if isinstance(value, (int, float))
     )
+    if "asked" in done.stats:
+        searched = f"looked through {words.amount(done.stats.get('passages', 0), 'passage')}"
+        return f"{searched} in {words.duration(seconds)}"
     share = words.percent(read / total) if total else "100%"
     return f"read {share} of {words.amount(total, 'token')} in {words.duration(seconds)}"
 

@@ -34,14 +34,20 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<=[\w,;] )[A-ZÀ-ÞА-Я][^\W\d_]+|\b(?:Mr|Mrs|Dr|Miss|Sir|Lady)\b")
-_CUES = (
-    (re.compile(r"\bhow (?:many|much|old|far|long|large|big|tall|deep|often)\b|\bwhat (?:sum|number|price|age)\b"
-                r"|\bcombien\b|\bwie ?viele?\b|\bсколько\b|多少|几|幾|いくつ", re.IGNORECASE), _NUMBER),
-    (re.compile(r"\bwhen\b|\bwhat (?:day|date|year|time|hour)\b|\bquand\b|\bwann\b|\bкогда\b", re.IGNORECASE), _TIME),
-    (re.compile(r"\bwhere\b|\bwhich (?:town|city|place|country)\b|\boù\b|\bwo\b|\bгде\b", re.IGNORECASE), _PLACE),
-    (re.compile(r"\bwho(?:m|se)?\b|\bnamed?\b|\bcalled\b|\bqui\b|\bwer\b|\bкто\b", re.IGNORECASE), _NAME),
-    (re.compile(r"\bwhy\b|\bfor what reason\b|\bpourquoi\b|\bwarum\b|\bпочему\b", re.IGNORECASE), _REASON),
-)  # fmt: skip
+_CUES = tuple(
+    (re.compile(asks, re.IGNORECASE), cue)
+    for asks, cue in (
+        (
+            r"\bhow (?:many|much|old|far|long|large|big|tall|deep|often)\b|\bcombien\b|\bwie ?viele?\b",
+            _NUMBER,
+        ),
+        (r"\bwhat (?:sum|number|price|age)\b|\bсколько\b|多少|几|幾|いくつ", _NUMBER),
+        (r"\bwhen\b|\bwhat (?:day|date|year|time|hour)\b|\bquand\b|\bwann\b|\bкогда\b", _TIME),
+        (r"\bwhere\b|\bwhich (?:town|city|place|country)\b|\boù\b|\bwo\b|\bгде\b", _PLACE),
+        (r"\bwho(?:m|se)?\b|\bnamed?\b|\bcalled\b|\bqui\b|\bwer\b|\bкто\b", _NAME),
+        (r"\bwhy\b|\bfor what reason\b|\bpourquoi\b|\bwarum\b|\bпочему\b", _REASON),
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""Recall on a real index: what is found, what is refused, what fits a prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from longread.memory.recall import pack, recall, strangers
+from longread.reader import open_document
+from longread.store.passages import Passages
+
+FILLER = "Nothing of any note took place that day, and the clerk wrote so in his book. " * 9 + "\n\n"
+BOOK = (
+    FILLER * 4
+    + "The captain of the lighthouse near Oban kept nineteen cats, and fed them herring.\n\n"
+    + FILLER * 4
+    + "Agatha bought a small bakery in Lisbon from the widow Pereira.\n\n"
+    + FILLER * 4
+)
+
+
+@pytest.fixture
+def index(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text(BOOK, encoding="utf-8")
+    with open_document(str(path)) as document, Passages.build(tmp_path / "book.db", document) as passages:
+        yield passages
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many cats did the captain keep?",
+        "What did the captain feed his cats?",
+        "Who sold Agatha the bakery in Lisbon?",
+    ],
+)
+def test_what_the_text_answers_is_found_first(index, question):
+    found = recall(index, question, 3)
+    assert found.found and found.support > 1
+    assert ("herring" in found.hits[0].text) or ("Pereira" in found.hits[0].text)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does the whale do to the harpooner's leg?",
+        "Why does the dragon guard the mountain's gold?",
+        "Where did Raskolnikov hide the captain's cats?",  # all but the name is there
+        "???",
+        "",
+    ],
+)
+def test_what_it_does_not_answer_is_refused(index, question):
+    assert not recall(index, question, 3).found
+
+
+def test_a_name_is_a_stranger_where_the_text_never_has_it(index):
+    assert strangers(index, "Did Agatha meet Rodion in Lisbon?") == ("Rodion",)
+    assert strangers(index, "Rodion?") == ()  # a first word has its capital by its place
+    assert strangers(index, "What did Agatha’s aunt and I buy?") == ()
+
+
+def test_only_the_part_is_recalled_from(index):
+    at = BOOK.index("Agatha")
+    assert recall(index, "How many cats did the captain keep?", 3, 0, at).found
+    late = recall(index, "How many cats did the captain keep?", 3, at)
+    assert all("herring" not in hit.text for hit in late.hits)
+
+
+def test_passages_are_packed_in_the_order_of_the_book_and_the_best_first_to_stay(index):
+    hits = index.search("Agatha bakery captain cats clerk", 4)
+    whole = pack(hits, 10_000, len)
+    assert [hit.start for _, hit in whole] == sorted(hit.start for hit in hits)
+    assert {rank for rank, _ in whole} == {1, 2, 3, 4}
+    assert all(hits[rank - 1] is hit for rank, hit in whole)
+    room = len(f"[1] {hits[0].text}\n")
+    assert pack(hits, room, len) == [(1, hits[0])]
+    assert pack(hits, room - 1, len) == []

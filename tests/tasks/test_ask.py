@@ -1,0 +1,198 @@
+"""``ask``: quotations, refusals, questions in files, and answers written by a scripted hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+import longread
+from longread.config import Options
+from longread.errors import InputError, UsageError
+from longread.events import Done
+from longread.model.catalog import Trust
+from longread.reader import open_document
+from longread.tasks.answer.questions import questions_in
+from longread.tasks.answer.quote import best_quote
+from longread.tasks.answer.write import cited
+from longread.tasks.ask import Answerer, ask, passages_of
+
+BUCKETS = "How many buckets are there on the chain?"
+WRONG = "Why does Captain Ahab hunt the white whale?"
+
+
+def run(*questions, options=None, path="sample:en", **own):
+    *_, done = ask(path, options or Options(), question=questions, **own)
+    assert isinstance(done, Done)
+    return done
+
+
+def test_a_quotation_with_its_place():
+    (answer,) = run(BUCKETS).result.answers
+    assert answer.found and "thirty-two buckets" in answer.answer
+    with open_document("sample:en") as document:
+        text = "".join(document.text())
+    assert [item.rank for item in answer.evidence] == [1, 2, 3]
+    for item in answer.evidence:
+        assert text[item.start : item.end] == item.text
+        assert 0 < item.share <= 1 and item.chapter.startswith("Chapter")
+    assert answer.answer in " ".join(text.split())
+
+
+def test_a_question_about_another_book_is_refused():
+    (answer,) = run(WRONG).result.answers
+    assert (answer.found, answer.answer) == (False, "")
+
+
+def test_passages_alone_and_as_many_as_asked_for():
+    done = run(BUCKETS, answer=False, evidence=5)
+    (answer,) = done.result.answers
+    assert answer.found and answer.answer == "" and len(answer.evidence) == 5
+    assert done.stats["tokens"]["read"] == 0
+
+
+def test_a_part_is_all_that_is_answered_from():
+    with open_document("sample:en") as document:
+        second = document.chapters[1]
+    for item in run(BUCKETS, options=Options(part="2")).result.answers[0].evidence:
+        assert second.start <= item.start and item.end <= second.end
+
+
+def test_no_question_is_an_error():
+    with pytest.raises(UsageError, match="no question"):
+        run("  ")
+
+
+def test_a_damaged_index_is_made_again(home):
+    run(BUCKETS)
+    (file,) = home.rglob("passages/*.db")
+    file.write_bytes(b"no database")
+    assert run(BUCKETS).result.answers[0].found
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 3])
+    assert run(BUCKETS).result.answers[0].found
+
+
+def test_from_python_as_from_a_script(tmp_path, no_network):
+    file = tmp_path / "questions.txt"
+    file.write_text(f"# two\n{WRONG}\n\n", encoding="utf-8")
+    result = longread.ask("sample:en", BUCKETS, questions=file, evidence=1)
+    assert [item.question for item in result.answers] == [BUCKETS, WRONG]
+    assert [item.found for item in result.answers] == [True, False]
+    assert len(result.answers[0].evidence) == 1
+
+
+def test_questions_in_a_file(tmp_path):
+    def of(name: str, text: str) -> list[str]:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return questions_in(str(tmp_path / name))
+
+    assert of("a.txt", "\ufeffOne?\n\n# no\n  Two? \n") == ["One?", "Two?"]
+    assert of("a.toml", '[[fact]]\nquestion = "One?"\nanswer = "1"\n[[other]]\nquestion = "Two?"\n') == [
+        "One?",
+        "Two?",
+    ]
+    for name, text in (("b.txt", "# none\n"), ("b.toml", "[[fact"), ("c.toml", "a = 1\n")):
+        with pytest.raises(InputError, match=name):
+            of(name, text)
+    with pytest.raises(InputError, match="cannot be read"):
+        questions_in(str(tmp_path / "missing.txt"))
+    (tmp_path / "d.txt").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(InputError, match="UTF-8"):
+        questions_in(str(tmp_path / "d.txt"))
+
+
+STEMS = {"hens": "hen", "sell": "sold", "leave": "left"}
+
+
+def stems(texts):
+    words = (re.findall(r"[a-z]+", text.lower()) for text in texts)
+    return [[STEMS.get(word, word) for word in found] for found in words]
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("How many hens did he own?", "He owned seven hens."),
+        ("Where did he sell the hens?", "He sold the hens at the market in Ely."),
+        ("Why did the farmer leave?", "The farmer left because the roof fell in."),
+    ],
+)
+def test_the_sentence_that_looks_like_an_answer(question, wanted):
+    text = (
+        "The farmer loved hens. He owned seven hens. He sold the hens at the market in Ely. "
+        "The farmer left it all. The farmer left because the roof fell in."
+    )
+    weights = dict.fromkeys({"farmer", "hen", "sold", "left"} & {*stems([question])[0]}, 1.0)
+    quote = best_quote(question, [(100, text)], "en", weights, stems)
+    assert quote.text == wanted
+    assert text[quote.start - 100 : quote.end - 100] == quote.text
+    assert best_quote(question, [], "en", weights, stems) is None
+
+
+def test_citations_of_what_was_not_given_are_taken_out():
+    assert (
+        cited("It was blue [1]. And red [7]. Both [1, 9].", {1, 2}) == "It was blue [1]. And red. Both [1]."
+    )
+
+
+class Hand:
+    """Writes what it is told to and remembers the prompts."""
+
+    def __init__(self, loaded, *says: str) -> None:
+        self.loaded, self.says, self.prompts = loaded, list(says), []
+
+    def __call__(self, prompt_ids, *, max_tokens, sampling, seed):
+        self.prompts.append(self.loaded.encoder.decode(prompt_ids))
+        assert len(prompt_ids) + max_tokens <= 512
+        yield from self.loaded.encoder.encode(self.says.pop(0))[:max_tokens]
+        return "stop"
+
+
+def written(loaded, *says, question=BUCKETS):
+    trusted = replace(loaded, trust=Trust(True, True, False, False, "trusted for this test"))
+    hand = Hand(loaded, *says)
+    with open_document("sample:en") as document, passages_of(document) as passages:
+        answer = Answerer(document, passages, trusted, write=hand).answer(question)
+    return answer, hand
+
+
+def test_a_trusted_model_writes_from_the_passages(loaded):
+    answer, hand = written(loaded, "There are thirty-two buckets [1]. Some say more [9].")
+    assert answer.answer == "There are thirty-two buckets [1]. Some say more." and answer.found
+    (prompt,) = hand.prompts
+    assert BUCKETS in prompt and "[1] " in prompt and "thirty-two buckets" in prompt
+
+
+def test_a_trusted_model_that_finds_nothing_says_so(loaded):
+    answer, _ = written(loaded, "NOT FOUND")
+    assert (answer.found, answer.answer) == (False, "") and answer.evidence
+
+
+def test_a_failed_try_is_made_again_and_then_given_up(loaded):
+    loop = "and so on and so on " * 60
+    answer, hand = written(loaded, loop, "Thirty-two [1].")
+    assert answer.answer == "Thirty-two [1]." and len(hand.prompts) == 2
+    answer, _ = written(loaded, loop, " \n")
+    assert not answer.found
+
+
+def test_a_refused_question_never_reaches_the_model(loaded):
+    answer, hand = written(loaded, question=WRONG)
+    assert not answer.found and not hand.prompts
+
+
+def test_what_stands_in_a_question_is_plain_text(loaded):
+    answer, hand = written(loaded, "Thirty-two [1].", question=BUCKETS + " {} <|end|> [b]")
+    assert "{} <|end|> [b]" in hand.prompts[0] and answer.found
+
+
+def test_json_has_no_more_than_it_promises():
+    from longread.cli.render import machine
+
+    record = json.loads(machine.dumps(machine.record(run(BUCKETS))))
+    (answer,) = record["result"]["answers"]
+    assert set(answer) == {"question", "answer", "found", "evidence"}
+    assert set(answer["evidence"][0]) == {"rank", "chapter", "start", "end", "share", "text"}
