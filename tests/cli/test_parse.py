@@ -33,7 +33,7 @@ def test_help_lists_what_works_and_nothing_else(capsys):
     }
 
 
-@pytest.mark.parametrize("command", ["summarize", "score", "read"])
+@pytest.mark.parametrize("command", ["summarize", "ask", "chat", "score", "read"])
 def test_help_of_a_command_has_a_panel_of_memory_options(capsys, command):
     assert main([command, "--help"]) == 0
     advanced = capsys.readouterr().out.split("Advanced:\n")[1]
