@@ -99,7 +99,9 @@ def test_importing_loads_nothing_heavy(code):
     assert heavy_modules(code) == []
 
 
-@pytest.mark.parametrize("module", ["reader", "model.tokens", "model.find", "model.catalog", "tasks.plan"])
+@pytest.mark.parametrize(
+    "module", ["reader", "model.tokens", "model.find", "model.catalog", "tasks.plan", "cli.chat.loop"]
+)
 def test_what_needs_no_torch_loads_none(module):
     assert not {"torch", "transformers", "peft"} & {*heavy_modules(f"import longread.{module}")}
 

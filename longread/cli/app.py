@@ -100,7 +100,8 @@ def longread(
 
 def program() -> Any:
     """The whole program as Typer built it, with every command."""
-    from . import summarize, ask, score, read, readings, config  # noqa: F401, I001  each adds itself to ``app``, in this order
+    # Each adds itself to ``app``, in this order.
+    from . import summarize, ask, chat, score, read, readings, config  # noqa: F401, I001
 
     return typer.main.get_command(app)
 

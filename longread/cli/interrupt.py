@@ -16,10 +16,12 @@ from ..events import Done, Event
 
 
 class Stop:
-    """Handles SIGINT and SIGTERM while used as a context manager; ``asked`` after the first."""
+    """Handles SIGINT and SIGTERM while used as a context manager; ``asked`` after the first, ``last`` which
+    it was."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self.asked = False
+        self.last: int | None = None
         self._tell = tell
         self._before: dict[int, Any] = {}
 
@@ -36,6 +38,7 @@ class Stop:
         self._before.clear()
 
     def _on(self, number: int, frame: FrameType | None) -> None:
+        self.last = number
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

@@ -61,17 +61,22 @@ class Chat:
         A system message that the template refuses or drops is put before the first user
         message. ``ModelError`` where the template takes neither.
         """
-        return list(self._pieces(*self._render(messages, answer=True)))
+        return self.encode(*self.rendered(messages, answer=True))
 
-    def _render(self, messages: Sequence[Message], *, answer: bool) -> tuple[list[str], list[str]]:
-        """The template's own text, in pieces, and the contents that stand between them."""
+    def encode(self, own: Sequence[str], contents: Sequence[str], *, first: bool = True) -> list[int]:
+        """Ids of what ``rendered`` gave, or of a stretch of it; ``first`` where a text begins with it."""
+        return list(self._pieces(own, contents, first))
+
+    def rendered(self, messages: Sequence[Message], *, answer: bool) -> tuple[list[str], list[str]]:
+        """The template's own text, in pieces, and the contents that stand between them; with ``answer`` it
+        ends in the head of the answer that comes next."""
         try:
             found = self._try(messages, answer)
             why = "" if found else "it drops a message"
         except Exception as error:  # a downloaded template may raise anything
             found, why = None, str(error).strip() or type(error).__name__
         if found is None and any(message.role == "system" for message in messages):
-            return self._render(merge_system(messages), answer=answer)
+            return self.rendered(merge_system(messages), answer=answer)
         if found is None:
             raise ModelError(f"the chat template in {self._folder} cannot be used: {why}", _HINT)
         return found
@@ -93,10 +98,10 @@ class Chat:
             return None
         return pieces[0::2], [messages[number].content for number in used]
 
-    def _pieces(self, own: list[str], contents: list[str]) -> Iterator[int]:
+    def _pieces(self, own: Sequence[str], contents: Sequence[str], first: bool) -> Iterator[int]:
         """Ids of template text and contents: text between two special tokens is encoded in one go, as the
         stock tokenizer does, so that a token may lie across the seam."""
-        plain, first = "", True
+        plain = ""
         for number, part in enumerate(own):
             at = 0
             for token, start, end in self._special_in(part):
@@ -143,7 +148,7 @@ class Chat:
 
     def _template_stops(self) -> set[int]:
         """The special token that directly follows an answer."""
-        own, _ = self._render([Message("user", "a"), Message("assistant", "b")], answer=False)
+        own, _ = self.rendered([Message("user", "a"), Message("assistant", "b")], answer=False)
         after = own[-1]
         for token, start, _ in self._special_in(after):
             return set() if after[:start].strip() else {token}

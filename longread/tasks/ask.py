@@ -8,8 +8,10 @@ quotes is not loaded: reading the book with it and ranking by it were measured a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from longread import places
@@ -21,6 +23,7 @@ from longread.model.catalog import Trust
 from longread.model.find import find_model
 from longread.reader import Document
 from longread.store.passages import Passages
+from longread.store.reading import EXTRACTOR
 from longread.tasks import reading
 from longread.tasks.answer.questions import questions_in
 from longread.tasks.answer.quote import best_quote
@@ -149,18 +152,30 @@ class Answerer:
             ).answer(question, hits)
 
 
-def passages_of(document: Document) -> Passages:
-    """The index of ``document``'s passages, made where there is none or it is damaged."""
-    path = places.cache_dir() / "passages" / f"{document.sha256}-{document.language}-{EXTRACTOR}.db"
-    if path.is_file():
-        try:
-            return Passages.open(path)
-        except LongreadError:
-            path.unlink(missing_ok=True)  # it can be made again
-    return Passages.build(path, document)
+@contextmanager
+def passages_of(document: Document, *, save: bool = True) -> Iterator[Passages]:
+    """The index of ``document``'s passages, made where there is none or it is damaged.
+
+    It holds the text; without ``save`` it is gone when the context ends.
+    """
+    with ExitStack() as stack:
+        if save:
+            folder = places.cache_dir() / "passages"
+        else:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="longread-")))
+        path = folder / f"{document.sha256}-{document.language}-{EXTRACTOR}.db"
+        yield stack.enter_context(_opened(path) or Passages.build(path, document))
 
 
-EXTRACTOR = 1  # goes up when the reader makes another text, or other chapters, of the same file
+def _opened(path: Path) -> Passages | None:
+    """The index in ``path``; None where there is none or it is damaged: it can be made again."""
+    if not path.is_file():
+        return None
+    try:
+        return Passages.open(path)
+    except LongreadError:
+        path.unlink(missing_ok=True)
+        return None
 
 
 def ask(
@@ -187,7 +202,7 @@ def ask(
         job = stack.enter_context(reading.opened(path, options))
         yield from reading.announce(job)
         with job.tally.phase("index"):
-            passages = stack.enter_context(passages_of(job.document))
+            passages = stack.enter_context(passages_of(job.document, save=options.save))
         loaded = None
         trust = _listed_trust(options.model) if answer else None
         if answer and (trust is None or trust.answers):

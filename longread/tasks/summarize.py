@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from longread.config import Options
 from longread.errors import Interrupted, UnsupportedError, UsageError
@@ -17,6 +18,9 @@ from longread.tasks import reading
 from longread.tasks.extract import choose, length_of
 from longread.tasks.extract.traits import base_language, counts_characters
 from longread.tasks.gather import gatherer_for
+
+if TYPE_CHECKING:
+    from longread.model.load import LoadedModel
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
 STYLES = ("auto", "extract", "abstract")
@@ -61,48 +65,61 @@ def summarize(
     style: str = "auto",
     lang: str | None = None,
 ) -> Iterator[Event]:
-    """Summarize the text at ``path``; the result is a ``Summary``.
+    """Summarize the text at ``path``; the result is a ``Summary``, as ``summary_of`` says."""
+    with reading.opened(path, options) as job:
+        yield from reading.announce(job)
+        loaded = reading.load(job)
+        yield from reading.introduce(job, loaded)
+        yield from summary_of(job, loaded, length=length, words=words, by=by, style=style, lang=lang)
+
+
+def summary_of(
+    job: reading.Job,
+    loaded: LoadedModel,
+    *,
+    length: str = "medium",
+    words: int | None = None,
+    by: str = "book",
+    style: str = "auto",
+    lang: str | None = None,
+) -> Iterator[Event]:
+    """Summarize a text that is open, with a model that is loaded; ``Done`` with a ``Summary`` comes last.
 
     ``words`` overrules ``length`` (Chinese and Japanese count characters); ``by`` is
     "book" or "chapter"; ``lang`` is the language that an abstract is written in.
     ``UnsupportedError`` where a model is asked to write that is not trusted to.
     """
     wanted = words or _length(length)
-    with reading.opened(path, options) as job:
-        yield from reading.announce(job)
-        loaded = reading.load(job)
-        yield from reading.introduce(job, loaded)
-        if style == "auto":
-            style = "abstract" if loaded.trust.writes else "extract"
-        if style == "abstract" and not loaded.trust.writes:
-            raise UnsupportedError(
-                f"{loaded.name} is not trusted to write a summary ({loaded.trust.says})",
-                "use --style extract, or --model with a larger instruction-tuned model",
-            )
-        if style == "extract" and lang and base_language(lang) != base_language(job.document.language):
-            raise UnsupportedError(
-                f"a summary in quotations stays in the book's language, {job.document.language}, not {lang}",
-                "leave --lang out, or use --model with one that is trusted to write",
-            )
-        if by == "chapter":
-            inside = [c for c in job.document.chapters if c.end > job.start and c.start < job.end]
-            wanted = max(wanted, _PER_CHAPTER * len(inside))
-        if style == "abstract":
-            from longread.tasks.abstract import abstract as make
-        else:
-            make = _extract
-        language = lang or job.document.language
-        summary, partial = yield from make(job, loaded, wanted, by=by, lang=lang)
-        yield Done(
-            "summarize",
-            loaded.name,
-            job.document.as_dict(),
-            summary,
-            job.tally.as_dict()
-            | {"style": style, "length": wanted, "got": length_of(summary.summary, language)},
-            partial=partial,
-            warnings=tuple(job.warnings),
+    if style == "auto":
+        style = "abstract" if loaded.trust.writes else "extract"
+    if style == "abstract" and not loaded.trust.writes:
+        raise UnsupportedError(
+            f"{loaded.name} is not trusted to write a summary ({loaded.trust.says})",
+            "use --style extract, or --model with a larger instruction-tuned model",
         )
+    if style == "extract" and lang and base_language(lang) != base_language(job.document.language):
+        raise UnsupportedError(
+            f"a summary in quotations stays in the book's language, {job.document.language}, not {lang}",
+            "leave --lang out, or use --model with one that is trusted to write",
+        )
+    if by == "chapter":
+        inside = [c for c in job.document.chapters if c.end > job.start and c.start < job.end]
+        wanted = max(wanted, _PER_CHAPTER * len(inside))
+    if style == "abstract":
+        from longread.tasks.abstract import abstract as make
+    else:
+        make = _extract
+    language = lang or job.document.language
+    summary, partial = yield from make(job, loaded, wanted, by=by, lang=lang)
+    yield Done(
+        "summarize",
+        loaded.name,
+        job.document.as_dict(),
+        summary,
+        job.tally.as_dict() | {"style": style, "length": wanted, "got": length_of(summary.summary, language)},
+        partial=partial,
+        warnings=tuple(job.warnings),
+    )
 
 
 def _length(name: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 from longread.cli import main
 from longread.cli.render.words import LANGUAGES
 
-COMMANDS = {"summarize", "ask", "score", "read", "readings", "config"}
+COMMANDS = {"summarize", "ask", "chat", "score", "read", "readings", "config"}
 
 
 def test_alone_it_shows_three_examples_in_twenty_lines(capsys):
@@ -33,7 +33,7 @@ def test_help_lists_what_works_and_nothing_else(capsys):
     }
 
 
-@pytest.mark.parametrize("command", ["summarize", "ask", "score", "read"])
+@pytest.mark.parametrize("command", ["summarize", "ask", "chat", "score", "read"])
 def test_help_of_a_command_has_a_panel_of_memory_options(capsys, command):
     assert main([command, "--help"]) == 0
     advanced = capsys.readouterr().out.split("Advanced:\n")[1]

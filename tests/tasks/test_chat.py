@@ -1,0 +1,236 @@
+"""A chat without a terminal: lines in, events out; pocket is trusted to chat where a test says so."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from longread.config import Memory, Options
+from longread.errors import InputError, Interrupted, ModelError, UsageError
+from longread.events import Done, Note, Progress, Text
+from longread.tasks.chat import voice
+from longread.tasks.chat.commands import COMMANDS, parse
+from longread.tasks.chat.replies import Evidence, Export, Facts
+from longread.tasks.chat.talk import Talk
+
+ASKED = "On day {} the miller Tobias Grange asked {} people in Arley where the lantern was."
+HIDDEN = "The captain of the Heron hid the brass lantern under the old stone bridge."
+BOOK = "\n\n".join(["CHAPTER ONE", HIDDEN, *(ASKED.format(day, day + 2) for day in range(60))])
+OPTIONS = Options(memory=Memory(block=64, rank=2))
+
+
+@pytest.fixture
+def book(tmp_path):
+    path = tmp_path / "a book.txt"
+    path.write_text(BOOK, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def talk(loaded, monkeypatch):
+    """``talk(chats=True)``: a chat with a model that is loaded already; closed with the test."""
+    monkeypatch.setattr(voice, "LONGEST", 12)
+    monkeypatch.setattr(voice, "PIECE", 12)
+    opened = []
+
+    def start(*, chats: bool = False, save: bool = True) -> Talk:
+        one = Talk(OPTIONS, save=save)
+        one._bench.loaded = replace(loaded, trust=replace(loaded.trust, chats=chats))
+        opened.append(one)
+        return one
+
+    yield start
+    for one in opened:
+        one.__exit__()
+
+
+def send(talk, line):
+    return list(talk.send(line))
+
+
+def text(events):
+    return "".join(event.text for event in events if isinstance(event, Text))
+
+
+def notes(events):
+    return " | ".join(event.text for event in events if isinstance(event, Note))
+
+
+def facts(talk):
+    (event,) = send(talk, "/status")
+    return dict(event.rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("Who is it?", ("", "Who is it?")),
+        ("  /help ", ("help", "")),
+        ("/open a  b.txt", ("open", "a  b.txt")),
+        ("//etc is a folder", ("", "/etc is a folder")),
+        ("/continue", ("continue", "")),
+    ],
+)
+def test_lines(line, wanted):
+    assert parse(line) == wanted
+
+
+@pytest.mark.parametrize("line", ["/bogus", "/open", "/help me", "/learn maybe", "/summary huge", "/"])
+def test_lines_that_make_no_sense(line):
+    with pytest.raises(UsageError) as caught:
+        parse(line)
+    assert caught.value.hint
+
+
+def test_every_command_can_be_done():
+    assert all(callable(getattr(Talk, f"_{name}")) for name in COMMANDS)
+
+
+def test_a_line_is_answered_as_ask_answers_it(talk, book):
+    from longread.tasks.ask import ask
+
+    chat = talk()
+    list(chat.open(book))
+    question = "What lay under the stone bridge?"
+    (asked,) = (event for event in send(chat, question) if isinstance(event, Done))
+    *_, done = ask(book, OPTIONS, question=[question])
+    assert asked.result == done.result and asked.result.answers[0].found
+    (shown,) = send(chat, "/evidence")
+    assert (
+        isinstance(shown, Evidence) and shown.passages[0]["text"] == done.result.answers[0].evidence[0].text
+    )
+
+
+def test_without_a_book_it_asks_for_one(talk):
+    chat = talk()
+    assert "/open" in notes(chat.greet())
+    for line in ("Who?", "/summary", "/continue", "/evidence", "/undo"):
+        with pytest.raises(UsageError):
+            send(chat, line)
+    assert text(send(chat, "/continue The old man"))
+
+
+def test_a_book_that_is_not_there_leaves_all_as_it_was(talk, book):
+    chat = talk()
+    list(chat.open(book))
+    with pytest.raises(InputError):
+        send(chat, "/open missing.txt")
+    assert facts(chat)["book"] == "a book" and send(chat, "Who asked people?")
+
+
+def test_a_model_that_chats_answers_in_its_own_words(talk, book):
+    chat = talk(chats=True)
+    list(chat.open(book))
+    assert "quotes" not in notes(chat.greet())
+    assert text(send(chat, "What lay under the stone bridge?"))
+    assert chat._log.turns[0].evidence[0]["chapter"] == "CHAPTER ONE"
+    ids = list(chat._voice.conversation._stream)
+    said = chat._bench.loaded.encoder.decode(ids)
+    assert "brass lantern" in said and "[1]" in said and ids[0] == 0
+    before = len(ids)
+    assert text(send(chat, "/continue The miller"))
+    assert before < len(chat._voice.conversation)
+    send(chat, "/undo")
+    assert list(chat._voice.conversation._stream) == ids
+
+
+def test_resumed_it_has_the_same_words_in_its_window(talk, book):
+    first = talk(chats=True)
+    list(first.open(book))
+    for line in ("Who asked people?", "And then?"):
+        send(first, line)
+    stream = list(first._voice.conversation._stream)
+    again = talk(chats=True)
+    assert "taken up again after 2 turns" in notes(again.resume("a book"))
+    list(again._speaker())
+    # The model's own ids and those of its text need not be the same ids; the text is.
+    decode = first._bench.loaded.encoder.decode
+    assert decode(again._voice.conversation._stream) == decode(stream)
+    send(again, "Again?")
+    assert again._log.path == first._log.path and again._voice.conversation.turns == 3
+
+
+def test_a_book_that_changed_is_told(talk, book):
+    first = talk()
+    list(first.open(book))
+    send(first, "Who asked people?")
+    with open(book, "a", encoding="utf-8") as file:
+        file.write("\n\nMore of it.")
+    assert "has changed since" in notes(talk().resume("a book"))
+
+
+def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book):
+    chat = talk()
+    list(chat.open(book))
+    stopped = []
+    with closing(chat.send("/learn on")) as events:
+        for event in events:
+            if isinstance(event, Progress):
+                stopped.append(events.throw(Interrupted("interrupted")))
+                break
+    assert "/learn on reads on" in stopped[0].text
+    begun = chat.status.read
+    assert 0 < begun < 1 and chat.status.adapter
+    assert "is read" in notes(send(chat, "/learn on")) and chat.status.read == 1.0
+    learned = chat._bench.session().lora.sha256()
+    send(chat, "/learn off")
+    assert not chat.status.adapter and chat._bench.session().lora is None
+    send(chat, "/learn on")
+    assert chat._bench.session().lora.sha256() == learned
+
+
+def test_what_leaves_the_window_is_learned_and_unlearned(talk):
+    chat = talk(chats=True)
+    send(chat, "/learn on")
+    states = []
+    for turn in range(4):
+        send(chat, f"{turn} " + "The miller asked people in Arley about the lantern. " * 18)
+        states.append(chat._bench.session().lora.sha256())
+    assert len({*states}) >= 3
+    send(chat, "/undo")
+    assert chat._bench.session().lora.sha256() == states[-2]
+
+
+def test_a_summary_beside_the_chat(talk, book):
+    chat = talk(chats=True)
+    list(chat.open(book))
+    send(chat, "Who asked people?")
+    (done,) = (event for event in send(chat, "/summary short") if isinstance(event, Done))
+    assert done.command == "summarize" and done.result.sections
+    assert text(send(chat, "And then?"))
+
+
+def test_stopped_an_answer_holds_what_was_said(talk):
+    chat = talk(chats=True)
+    events = chat.send("Who asked people?")
+    first = next(event for event in events if isinstance(event, Text))
+    rest = [events.throw(Interrupted("interrupted")), *events]
+    assert "stopped" in notes(rest) and chat._log.turns[0].answer == first.text
+    assert text(send(chat, "And then?"))
+
+
+def test_another_book_and_another_model(talk, book):
+    chat = talk()
+    list(chat.open(book))
+    send(chat, "Who asked people?")
+    first = chat._log.path
+    assert facts(chat)["saved in"] == str(first)
+    send(chat, "/open sample:en")
+    assert facts(chat)["book"] == "The Mud Book" and facts(chat)["turns"] == "0" and first.exists()
+    with pytest.raises(ModelError):
+        send(chat, "/model no-such-model")
+    assert facts(chat)["model"] == "pocket"
+
+
+def test_export_help_and_quit(talk, book):
+    chat = talk(save=False)
+    list(chat.open(book))
+    send(chat, "Who asked people?")
+    (export,) = send(chat, '/export "a file.md"')
+    assert isinstance(export, Export) and export.path == "a file.md" and "> Who asked people?" in export.text
+    (help_,) = send(chat, "/help")
+    assert isinstance(help_, Facts) and len(help_.rows) >= len(COMMANDS)
+    send(chat, "/quit")
+    assert chat.over
