@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from longread.cli import main
-from longread.cli.readings import seconds
+from longread.cli.readings.rm import seconds
 from longread.errors import UsageError
 from tests.kept import CHARACTERS, ask, keep, rewrite
 
