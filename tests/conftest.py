@@ -12,6 +12,10 @@ from types import ModuleType
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores; with a pool of threads each, they would wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 LAUNCH = ROOT / "tests" / "cli" / "launch.py"
 

@@ -21,7 +21,7 @@ from longread.store.library import Library
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 TEXT = " ".join(
-    f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news." for n in range(80)
+    f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news." for n in range(40)
 )
 OPTIONS = {"block": 16, "window": 64, "rank": 4}
 

@@ -13,7 +13,7 @@ from longread.store import saves
 from longread.store.library import Library
 
 OPTIONS = {"block": 16, "window": 64, "rank": 2}
-LINES = [f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news.\n\n" for n in range(60)]
+LINES = [f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news.\n\n" for n in range(26)]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_stopped_and_resumed_is_unbroken(text, tmp_path, monkeypatch):
 def test_a_summary_of_a_saved_reading_is_the_same(text, tmp_path, monkeypatch):
     summary = _run(text, "summarize", words=60)[1].result
     monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
-    _run(text, stop_after=30)
+    _run(text, stop_after=13)
     _run(text)
     _, done = _run(text, "summarize", words=60)
     assert done.stats["resumed_at"] == done.stats["blocks"]
@@ -119,14 +119,14 @@ def test_one_writer_at_a_time(text):
     done = _run(text)[1]
     (one,) = Library().all()
     assert one.id == done.result.reading
-    with one.writing(), pytest.raises(OutputError, match="another longread is reading log"):
+    with one.writing(), pytest.raises(OutputError, match=r"another longread is reading .*log"):
         _run(text)
 
 
 def test_the_paper_recipe_resumes_too(text, tmp_path, monkeypatch):
-    whole = _run(text, recipe="paper", part="0%-40%")[1]
+    whole = _run(text, recipe="paper", part="0%-50%")[1]
     monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
-    _run(text, recipe="paper", part="0%-40%", stop_after=9)
-    rest = _run(text, recipe="paper", part="0%-40%")[1]
+    _run(text, recipe="paper", part="0%-50%", stop_after=9)
+    rest = _run(text, recipe="paper", part="0%-50%")[1]
     assert rest.result.resumed_at == 9
     assert rest.result.adapter_sha256 == whole.result.adapter_sha256
