@@ -109,6 +109,14 @@ class Keeper:
                 self._notes.append(
                     Note(f"this text begins with one read before ({name}); going on from there")
                 )
+            self._notes += [
+                Note(
+                    f"its saved reading {old.id[:8]} was made by an older version and stays as it is; "
+                    "the text is read again"
+                )
+                for old in Library(root).for_text(key["text"])
+                if old.outdated
+            ]
 
     def restore(self, session: Session) -> Iterator[Event]:
         """Bring the session, the counts and the gathered sentences to where the last save left them."""
