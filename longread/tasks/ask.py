@@ -25,11 +25,14 @@ from longread.reader import Document
 from longread.store.passages import Passages
 from longread.store.reading import EXTRACTOR
 from longread.tasks import reading
+from longread.tasks.answer.learned import adapter_of
 from longread.tasks.answer.questions import questions_in
 from longread.tasks.answer.quote import best_quote
 from longread.tasks.former import note_asked, take_over
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from longread.model.load import LoadedModel
     from longread.tasks.abstract.writer import Write
 
@@ -82,6 +85,8 @@ class Answerer:
         How many passages an answer shows.
     part
         The first and one past the last character that is answered from.
+    adapter
+        What a reading of the text has learned, for a model that is trusted to answer.
     write
         A hand that stands in for the model's own, in a session that the caller keeps open.
     """
@@ -96,12 +101,14 @@ class Answerer:
         part: tuple[int, int] | None = None,
         options: Options | None = None,
         lang: str | None = None,
+        adapter: dict[str, Tensor] | None = None,
         write: Write | None = None,
     ) -> None:
         self._document, self._passages, self._loaded = document, passages, loaded
         self._count = max(1, min(evidence, _MOST))
         self._part = part or (0, document.characters)
-        self._options, self._lang, self._write = options or Options(), lang, write
+        self._options, self._lang = options or Options(), lang
+        self._adapter, self._write = adapter, write
 
     def answer(self, question: str, *, wanted: bool = True) -> Answer:
         """The answer to ``question``; with ``wanted`` False only its passages."""
@@ -140,8 +147,10 @@ class Answerer:
         with ExitStack() as stack:
             write = self._write
             if write is None:
-                memory = without_learning(options.memory)
+                memory = options.memory if self._adapter else without_learning(options.memory)
                 session = stack.enter_context(Session(loaded.backbone, loaded.prefix, shape, memory))
+                if session.lora is not None and self._adapter:
+                    session.lora.load(self._adapter)
                 write = hand_of(session, loaded, chat)
             return AnswerWriter(
                 write,
@@ -213,6 +222,7 @@ def ask(
             loaded = reading.load(job)
             yield from reading.introduce(job, loaded)
             trust = loaded.trust
+        adapter = adapter_of(kept, loaded) if loaded and trust.answers else None
         if lang and trust and not trust.answers and _base(lang) != _base(job.document.language):
             raise UnsupportedError(
                 f"an answer in quotations stays in the book's language, {job.document.language}, not {lang}",
@@ -220,7 +230,14 @@ def ask(
             )
         part = (job.start, job.end)
         answerer = Answerer(
-            job.document, passages, loaded, evidence=evidence, part=part, options=options, lang=lang
+            job.document,
+            passages,
+            loaded,
+            evidence=evidence,
+            part=part,
+            options=options,
+            lang=lang,
+            adapter=adapter,
         )
         answers, partial = [], False
         try:

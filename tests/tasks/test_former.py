@@ -14,13 +14,15 @@ from longread.events import BlockRead, Done, Note
 from longread.reader import open_document
 from longread.store import reading
 from longread.store.library import Library
+from longread.tasks import reading as reading_task
 from longread.tasks import readings
+from longread.tasks.answer.learned import adapter_of
 from longread.tasks.ask import ask
 from longread.tasks.chat.talk import Talk
 from longread.tasks.former import former, taken
 from tests.kept import rewrite
 
-SIZES = {"block": 16, "window": 64, "rank": 2}
+SIZES = {"block": 16, "window": 500, "rank": 2}
 LINES = [f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news.\n\n" for n in range(8)]
 QUESTION = "What did the ferry from Gull Yard carry?"
 
@@ -56,7 +58,7 @@ def test_a_reading_gives_model_and_sizes(text, read):
         one = former(document, Options())
         assert one.id == read.reading
         memory = taken(Options(), one).memory
-        assert (memory.block, memory.window, memory.rank, memory.learn) == (16, 64, 2, True)
+        assert (memory.block, memory.window, memory.rank, memory.learn) == (16, 500, 2, True)
         for options in (Options(fresh=True), Options(save=False)):
             assert former(document, options) is None
         asked = Options(memory=Memory(block=32), named=frozenset({"block"}))
@@ -109,6 +111,25 @@ def test_an_outdated_reading_answers_and_says_what_a_new_one_costs(text, read, m
     events = list(longread.stream("read", text, **SIZES))
     assert "stays as it is" in notes(events)
     assert {one.outdated for one in Library().all()} == {True, False}
+
+
+def test_a_trusted_model_answers_with_what_it_learned(text, read, loaded, monkeypatch):
+    one = Library().all()[0]
+    adapter = adapter_of(one, loaded)
+    assert adapter is not None and adapter_of(None, loaded) is None
+    assert adapter_of(one, replace(loaded, weights="other")) is None
+    seen = []
+
+    def hand(session, *_):
+        seen.append(session.lora.sha256())
+        return lambda *_, **__: iter(())
+
+    monkeypatch.setattr(reading_task, "load", lambda job: trusted)
+    monkeypatch.setattr("longread.tasks.ask._listed_trust", lambda name: None)
+    monkeypatch.setattr("longread.tasks.abstract.hand_of", hand)
+    trusted = replace(loaded, trust=replace(loaded.trust, answers=True))
+    list(ask(text, Options(), question=(QUESTION,)))
+    assert seen == [read.adapter_sha256]
 
 
 def test_a_chat_takes_the_reading_up(text, read):
