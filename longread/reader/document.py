@@ -33,6 +33,20 @@ class Chapter:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A heading that the file itself names, in its contents, its outline or its markup.
+
+    ``depth`` counts from 1, the highest. ``start`` is the heading's first character, ``body``
+    where its text begins, ``start`` when that is not known.
+    """
+
+    title: str
+    depth: int
+    start: int
+    body: int
+
+
+@dataclass(frozen=True)
 class Passage:
     """A paragraph or heading, whole, with its place.
 

@@ -132,7 +132,7 @@ def _refuse_special(name: str, path: Path, mode: int) -> None:
     """A directory, device, pipe or socket is not a text; each is told apart."""
     if stat.S_ISDIR(mode):
         folder = name.rstrip("/\\") or name
-        kinds = ("txt", "md")
+        kinds = ("txt", "md", "epub", "html", "docx", "pdf")
         found = next((kind for kind in kinds if any(path.glob(f"*.{kind}"))), "txt")
         hint = f"Name the files in it: longread summarize {folder}/*.{found}"
         raise InputError(f"{name} is a folder, not a file", hint)

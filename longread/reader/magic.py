@@ -88,7 +88,7 @@ def refusal(kind: Kind, name: str) -> InputError | UnsupportedError:
     """The error for a file of ``kind``: exit 4 where it holds a text, 1 where it holds none."""
     if kind.convert:
         return UnsupportedError(f"longread does not read {kind.name} yet: {name}", kind.convert.format(name))
-    return InputError(f"{name} is {kind.name}, not a text", "Name a text file (txt or md).")
+    return InputError(f"{name} is {kind.name}, not a text", "Name a text: txt, md, html, epub, docx or pdf.")
 
 
 def looks_binary(sample: bytes) -> bool:

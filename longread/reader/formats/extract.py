@@ -1,0 +1,166 @@
+"""Text taken out of a file that is not text, kept in a private temporary file.
+
+Knows paragraphs and where they stand, the headings that a file itself names, and what of a
+file is no text. Knows nothing of any format: each writes its paragraphs here once, and the
+text is then streamed like that of a plain file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from types import TracebackType
+
+from longread.errors import InputError
+from longread.reader import gutenberg
+from longread.reader.charset import Charset
+from longread.reader.document import Mark
+from longread.reader.files import CHUNK, Bytes
+
+LONGEST = 1 << 29  # characters; the longest novels have 20 million
+_UTF8 = Charset("utf-8", "utf-8")
+_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f\u00ad\u200b\u2060\ufeff\ufffe\uffff]+")
+_SPACES = re.compile("[ \t\u00a0]+")
+_MARKS = 100_000
+
+
+def plain(text: str) -> str:
+    """``text`` as a paragraph is written: single spaces, no blank lines, nothing unseen."""
+    if not text.isprintable():
+        text = _UNSEEN.sub("", text.replace("\t", " "))
+    lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+class Extract:
+    """Where a format writes what it finds. Use as a context manager: an error gives all back.
+
+    ``left`` counts what is left out, by its name in the singular and the plural
+    (``("image", "images")``). ``fields`` are title, author and language as the file states
+    them, ``notes`` what the user should know.
+    """
+
+    def __init__(self, data: Bytes, form: str) -> None:
+        self.data = data
+        self.form = form
+        self.characters = 0
+        self.marks: list[Mark] = []
+        self.fields: dict[str, str] = {}
+        self.left: Counter[tuple[str, str]] = Counter()
+        self.notes: list[str] = []
+        self._file = tempfile.TemporaryFile(prefix="longread-")  # noqa: SIM115 - closed by Text.close
+
+    def __enter__(self) -> Extract:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
+        if kind is not None:
+            self._file.close()
+
+    def add(self, text: str, depth: int = 0) -> int:
+        """Write a paragraph, made ``plain``; its first character's offset.
+
+        ``depth`` makes it a heading: 1 is the highest. What is blank is not written.
+        """
+        text = plain(text)
+        start = self.characters
+        if not text:
+            return start
+        if start + len(text) > LONGEST:
+            raise InputError(
+                f"{self.data.name} holds over {LONGEST:,} characters", "Name a book, or a part of it."
+            )
+        try:
+            self._file.write(text.encode("utf-8", "replace") + b"\n\n")
+        except OSError as error:
+            raise InputError(
+                f"the text of {self.data.name} cannot be kept: {error.strerror or error}"
+            ) from None
+        self.characters += len(text) + 2
+        if depth:
+            self.mark(text, depth, start, start + len(text))
+        return start
+
+    def mark(self, title: str, depth: int, start: int, body: int = -1) -> None:
+        """Name a heading; ``body`` is where its text begins, when that is known."""
+        title = " ".join(title.split())
+        if title and len(self.marks) < _MARKS:
+            self.marks.append(Mark(title[:1000], depth, start, max(start, body)))
+
+    def field(self, name: str, value: str | None) -> None:
+        """State ``name`` (title, author, language) unless it is blank or was stated before."""
+        value = " ".join(plain(value or "").split())
+        if value and len(value) <= 1000:
+            self.fields.setdefault(name, value)
+
+    def text(self, charset: Charset = _UTF8) -> Text:
+        """The ``Source`` of what was written. Raises ``InputError`` where that is nothing."""
+        if not self.characters:
+            raise InputError(f"{self.data.name} holds no text", "Name a file with text in it.")
+        return Text(self, self._file, charset)
+
+
+class Text:
+    """A ``Source`` of extracted text: paragraphs of one line, blank lines between them.
+
+    After a whole pass ``contents`` holds the file's own headings, with offsets in the text
+    as ``pieces`` gives it.
+    """
+
+    markdown = False
+    layout = "wrapped"
+
+    def __init__(self, found: Extract, file: tempfile._TemporaryFileWrapper, charset: Charset) -> None:
+        self.data = found.data
+        self.charset = charset
+        self.format = found.form
+        self.left_out: tuple[str, ...] = ()
+        self.notes = tuple(found.notes)
+        self.fields = dict(found.fields)
+        self.contents: tuple[Mark, ...] = ()
+        self._found = found
+        self._file = file
+
+    def pieces(self) -> Iterator[str]:
+        """The text as read, in pieces of about a quarter of a million characters."""
+        boilerplate = gutenberg.Boilerplate()
+        yield from gutenberg.strip(self._decoded(), boilerplate)
+        self.left_out = boilerplate.words() + tuple(
+            f"{count:,} {one if count == 1 else many}"
+            for (one, many), count in self._found.left.items()
+            if count
+        )
+        self.fields = self._found.fields | boilerplate.fields
+        self.contents = self._moved(boilerplate)
+
+    def _decoded(self) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        at = 0
+        while True:  # several readings may be under way, each at its own place
+            self._file.seek(at)
+            chunk = self._file.read(CHUNK)
+            if not chunk:
+                return
+            at += len(chunk)
+            if text := decoder.decode(chunk):
+                yield text
+
+    def _moved(self, boilerplate: gutenberg.Boilerplate) -> tuple[Mark, ...]:
+        """The marks where they stand without the boilerplate; none where some stood in the middle."""
+        if boilerplate.between:
+            return ()
+        before = boilerplate.header + boilerplate.credits
+        end = self._found.characters - boilerplate.footer
+        return tuple(
+            Mark(mark.title, mark.depth, mark.start - before, mark.body - before)
+            for mark in self._found.marks
+            if before <= mark.start < end
+        )
+
+    def close(self) -> None:
+        """Give the temporary file back, and the bytes."""
+        self._file.close()
+        self.data.close()
