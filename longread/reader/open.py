@@ -41,7 +41,7 @@ def open_document(path: str | Path, *, encoding: str | None = None) -> Document:
     try:
         if not data.size:
             raise _empty(data.name)
-        text = formats.choose(data).open(data, chosen)
+        text = formats.open_text(data, chosen)
     except BaseException:
         data.close()
         raise

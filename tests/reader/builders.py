@@ -148,7 +148,47 @@ def docx(book: Book) -> bytes:
     return held.getvalue()
 
 
-def pdf(book: Book, *, outline: bool = True, indent: bool = True) -> bytes:
+def rich_docx() -> bytes:
+    """A Word document with a table, a note, ruby, a deletion, a text box and contents."""
+    from docx import Document
+    from docx.opc.constants import RELATIONSHIP_TYPE
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+    from docx.oxml import parse_xml
+
+    word = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    document = Document()
+    document.add_paragraph("The Rich Book", "Title")
+    document.add_heading("First", 1)
+    body = document.element.body
+    for inner in (
+        '<w:r><w:t>A sentence</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r>'
+        '<w:r><w:t xml:space="preserve"> goes on.</w:t></w:r>',
+        "<w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:ins><w:r><w:t>Put in.</w:t></w:r></w:ins>",
+        "<w:r><w:ruby><w:rubyPr/><w:rt><w:r><w:t>ほん</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>本</w:t></w:r>"
+        "</w:rubyBase></w:ruby></w:r><w:r><w:t>を読む。</w:t></w:r>",
+        "<w:r><w:t>One line</w:t><w:br/><w:t>and another</w:t><w:tab/><w:t>there.</w:t></w:r>",
+        "<w:r><w:t>Beside a box.</w:t></w:r><w:r><w:pict><w:txbxContent><w:p>"
+        "<w:r><w:t>In the box.</w:t></w:r></w:p></w:txbxContent></w:pict></w:r>",
+    ):
+        body.insert_element_before(parse_xml(f"<w:p {word}>{inner}</w:p>"), "w:sectPr")
+    table = document.add_table(2, 2)
+    for number, cell in enumerate(cell for row in table.rows for cell in row.cells):
+        cell.text = f"cell {number}"
+    notes = (
+        f'<?xml version="1.0"?><w:footnotes {word}><w:footnote w:type="separator" w:id="0"/>'
+        '<w:footnote w:id="2"><w:p><w:r><w:footnoteRef/></w:r><w:r><w:t>The note.</w:t></w:r></w:p>'
+        "</w:footnote></w:footnotes>"
+    )
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    part = Part(PackURI("/word/footnotes.xml"), kind, notes.encode(), document.part.package)
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    held = io.BytesIO()
+    document.save(held)
+    return held.getvalue()
+
+
+def pdf(book: Book, *, outline: bool = True, indent: bool = True, packed: bool = True) -> bytes:
     """A PDF with running heads and page numbers, set by reportlab; paragraphs by indent or by space."""
     from reportlab.lib.enums import TA_JUSTIFY
     from reportlab.lib.pagesizes import A5
@@ -182,7 +222,7 @@ def pdf(book: Book, *, outline: bool = True, indent: bool = True) -> bytes:
         canvas.drawCentredString(width / 2, 24, str(document.page))
 
     held = io.BytesIO()
-    document = BaseDocTemplate(held, pagesize=A5, title=book.title, invariant=1)
+    document = BaseDocTemplate(held, pagesize=A5, title=book.title, invariant=1, pageCompression=int(packed))
     frame = Frame(54, 48, A5[0] - 108, A5[1] - 96, id="text")
     document.addPageTemplates([PageTemplate("page", frames=[frame], onPage=furnish)])
     story = [Paragraph(html.escape(text), prose) for text in book.front]

@@ -21,7 +21,7 @@ from longread.reader import magic
 from longread.reader.charset import Charset
 from longread.reader.document import Mark, Source
 from longread.reader.files import Bytes
-from longread.reader.formats import docx, epub, gz, html, md, pdf, txt
+from longread.reader.formats import apart, docx, epub, gz, html, md, pdf, txt
 
 
 class Text(Source, Protocol):
@@ -50,6 +50,15 @@ FORMATS: tuple[ModuleType, ...] = (
     md,
     txt,  # the last: it takes whatever is text
 )
+
+
+APART = (epub, docx, pdf, html)  # those whose parsers may hang or crash
+
+
+def open_text(data: Bytes, encoding: Charset | None = None) -> Text:
+    """The text in ``data``, in whatever format. Raises ``UnsupportedError`` or ``InputError``."""
+    form = choose(data)
+    return apart.extract(form.NAME, data, encoding) if form in APART else form.open(data, encoding)
 
 
 def choose(data: Bytes) -> ModuleType:

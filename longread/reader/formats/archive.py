@@ -16,7 +16,7 @@ from longread.errors import InputError, UnsupportedError
 from longread.reader.files import Bytes
 from longread.reader.formats import stream
 
-PART = 1 << 26  # bytes of one member; a chapter has some 50,000
+PART = 1 << 25  # bytes of one member; a chapter has some 50,000
 WHOLE = 1 << 28  # bytes of all members read; War and Peace has 4 million
 _MEMBERS = 50_000
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)

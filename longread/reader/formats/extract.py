@@ -11,8 +11,9 @@ import codecs
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
+from typing import Any, BinaryIO
 
 from longread.errors import InputError
 from longread.reader import gutenberg
@@ -23,7 +24,7 @@ from longread.reader.files import CHUNK, Bytes
 LONGEST = 1 << 29  # characters; the longest novels have 20 million
 _UTF8 = Charset("utf-8", "utf-8")
 _UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f\u00ad\u200b\u2060\ufeff\ufffe\uffff]+")
-_SPACES = re.compile("[ \t\u00a0]+")
+_SPACES = re.compile("[ \t\u00a0]{2,}|[\t\u00a0]")
 _MARKS = 100_000
 
 
@@ -100,7 +101,18 @@ class Extract:
         """The ``Source`` of what was written. Raises ``InputError`` where that is nothing."""
         if not self.characters:
             raise InputError(f"{self.data.name} holds no text", "Name a file with text in it.")
-        return Text(self, self._file, charset)
+        left = tuple(f"{n:,} {one if n == 1 else many}" for (one, many), n in self.left.items() if n)
+        return Text(
+            self.data,
+            self.form,
+            charset,
+            self._file,
+            self.characters,
+            self.marks,
+            self.fields,
+            left,
+            self.notes,
+        )
 
 
 class Text:
@@ -113,31 +125,56 @@ class Text:
     markdown = False
     layout = "wrapped"
 
-    def __init__(self, found: Extract, file: tempfile._TemporaryFileWrapper, charset: Charset) -> None:
-        self.data = found.data
+    def __init__(
+        self,
+        data: Bytes,
+        form: str,
+        charset: Charset,
+        file: BinaryIO,
+        characters: int,
+        marks: Sequence[Mark],
+        fields: Mapping[str, str],
+        left: Sequence[str],
+        notes: Sequence[str],
+    ) -> None:
+        self.data = data
+        self.format = form
         self.charset = charset
-        self.format = found.form
         self.left_out: tuple[str, ...] = ()
-        self.notes = tuple(found.notes)
-        self.fields = dict(found.fields)
+        self.notes = tuple(notes)
+        self.fields = dict(fields)
         self.contents: tuple[Mark, ...] = ()
-        self._found = found
-        self._file = file
+        self._file, self._characters = file, characters
+        self._marks, self._stated, self._left = tuple(marks), dict(fields), tuple(left)
+
+    def state(self) -> dict[str, Any]:
+        """All but the text itself, as JSON has it."""
+        return {
+            "form": self.format,
+            "charset": vars(self.charset),
+            "characters": self._characters,
+            "marks": [[mark.title, mark.depth, mark.start, mark.body] for mark in self._marks],
+            "fields": self._stated,
+            "left": self._left,
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def restored(cls, data: Bytes, file: BinaryIO, state: dict[str, Any]) -> Text:
+        """The text in ``file`` with the ``state`` that another process gave."""
+        charset, marks = Charset(**state.pop("charset")), [Mark(*mark) for mark in state.pop("marks")]
+        return cls(data, charset=charset, file=file, marks=marks, **state)
 
     def pieces(self) -> Iterator[str]:
         """The text as read, in pieces of about a quarter of a million characters."""
         boilerplate = gutenberg.Boilerplate()
         yield from gutenberg.strip(self._decoded(), boilerplate)
-        self.left_out = boilerplate.words() + tuple(
-            f"{count:,} {one if count == 1 else many}"
-            for (one, many), count in self._found.left.items()
-            if count
-        )
-        self.fields = self._found.fields | boilerplate.fields
+        self.left_out = boilerplate.words() + self._left
+        self.fields = self._stated | boilerplate.fields
         self.contents = self._moved(boilerplate)
 
-    def _decoded(self) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")()
+    def raw(self) -> Iterator[bytes]:
+        """The text in UTF-8 with whatever boilerplate is in it."""
         at = 0
         while True:  # several readings may be under way, each at its own place
             self._file.seek(at)
@@ -145,18 +182,21 @@ class Text:
             if not chunk:
                 return
             at += len(chunk)
-            if text := decoder.decode(chunk):
-                yield text
+            yield chunk
+
+    def _decoded(self) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        yield from filter(None, map(decoder.decode, self.raw()))
 
     def _moved(self, boilerplate: gutenberg.Boilerplate) -> tuple[Mark, ...]:
         """The marks where they stand without the boilerplate; none where some stood in the middle."""
         if boilerplate.between:
             return ()
         before = boilerplate.header + boilerplate.credits
-        end = self._found.characters - boilerplate.footer
+        end = self._characters - boilerplate.footer
         return tuple(
             Mark(mark.title, mark.depth, mark.start - before, mark.body - before)
-            for mark in self._found.marks
+            for mark in self._marks
             if before <= mark.start < end
         )
 

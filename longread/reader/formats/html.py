@@ -21,7 +21,7 @@ from longread.reader.formats import markup
 from longread.reader.formats.extract import Extract, Text
 
 NAME = "html"
-LARGEST = 1 << 26
+LARGEST = 1 << 25
 _ENDINGS = (".html", ".htm", ".xhtml", ".xht")
 _BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*|<!--.{0,300}?-->\s*)*<(?:!doctype\s+html|html)\b",

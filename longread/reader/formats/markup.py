@@ -40,7 +40,7 @@ _DECLARED = re.compile(
     rb"<(?:\?xml|meta)\b[^>]{0,300}?(?:encoding|charset)\s*=\s*[\"']?\s*([\w:.-]{2,40})", re.I
 )
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
-_INNER = re.compile("[ \t\r\n\f]+")
+_INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
 # A tag that XML closes at once and HTML does not: <title/> would swallow all that follows it.
 _CLOSED = re.compile(
     r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)"
@@ -91,12 +91,12 @@ def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False)
         elif tag == "-text":
             yield from walk.say(node, node.text_content or "")
         elif tag[:1] not in "-!":
-            name = node.attributes.get("id") or (node.attributes.get("name") if tag == "a" else None)
+            own = node.attributes if tag != "br" else {}
             if tag in _BLOCKS:
                 yield from walk.flush()
-            if name:
+            if name := own.get("id") or (own.get("name") if tag == "a" else None):
                 walk.ids.append(name)
-            if walk.skips(node, tag, page):
+            if walk.skips(node, tag, own, page):
                 continue
             yield from walk.enter(node, tag)
             stack.append((node, False))
@@ -117,13 +117,12 @@ class _Walk:
         self._exact = 0  # inside <pre>
         self._row = 0  # inside a row of a table whose cells are lines
 
-    def skips(self, node: LexborNode, tag: str, page: bool) -> bool:
+    def skips(self, node: LexborNode, tag: str, own: dict[str, str | None], page: bool) -> bool:
         """Whether ``node`` holds no text of the book."""
         if tag in _SILENT:
             self.left[RUBY] += tag == "rt"
             self.left[IMAGES] += tag == "svg"
             return True
-        own = node.attributes
         if tag == "img":
             letter = (own.get("alt") or "").strip()
             if len(letter) == 1 and letter.isalpha():  # an initial
