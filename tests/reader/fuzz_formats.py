@@ -24,7 +24,6 @@ import sys
 import time
 import traceback
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
@@ -33,6 +32,7 @@ from longread.errors import LongreadError  # noqa: E402
 from longread.reader import formats  # noqa: E402
 from longread.reader import open as opening  # noqa: E402
 from tests.reader import builders  # noqa: E402
+from tests.reader.held import Held  # noqa: E402
 
 FORMATS = ("epub", "html", "docx", "pdf", "gz")
 SECONDS, MEMORY, BATCH = 20, 3 << 30, 500
@@ -98,23 +98,6 @@ _TEXTS = (
     b"w:p",
     b"nav",
 )
-
-
-class Held:
-    """``Bytes`` in memory."""
-
-    def __init__(self, content: bytes, name: str) -> None:
-        self.content, self.name, self.size = content, name, len(content)
-
-    def read_at(self, offset: int, count: int) -> bytes:
-        return self.content[offset : offset + count]
-
-    def chunks(self, start: int = 0) -> Iterator[bytes]:
-        for at in range(start, self.size, 1 << 18):
-            yield self.content[at : at + (1 << 18)]
-
-    def close(self) -> None:
-        pass
 
 
 def seeds(form: str, real: Path | None) -> list[bytes]:
