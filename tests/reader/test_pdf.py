@@ -99,6 +99,10 @@ def test_running_heads_that_are_titles_stay_where_they_are_titles():
     assert "\n".join(joined(*pages)).count("THE BOOK") == 1
 
 
+def test_a_page_where_no_two_lines_begin_alike_is_read():
+    assert len(joined(sheet(*((wide(f"line {number}"), 3 * number) for number in range(12))))) >= 1
+
+
 def test_chinese_lines_join_without_spaces():
     lines = [Line("他沿着河走了很久很久很久很久很久" * 2, 50, 400, 700 - 12 * n, 10) for n in range(3)]
     assert " " not in joined(lines)[0]

@@ -222,9 +222,8 @@ class Joiner:
 def _measure(lines: list[Line]) -> Margins:
     lefts = Counter(round(line.left) for line in lines)
     usual = lefts.most_common(1)[0][1]
-    left = min(
-        place for place, count in lefts.items() if count >= max(0.25 * usual, 1 if len(lines) < 8 else 2)
-    )
+    least = min(usual, max(0.25 * usual, 1 if len(lines) < 8 else 2))  # a stray line sets no margin
+    left = min(place for place, count in lefts.items() if count >= least)
     right = sorted(line.right for line in lines)[int(0.9 * (len(lines) - 1))]
     falls = [a.base - b.base for a, b in pairwise(lines) if 0 < a.base - b.base < 4 * a.size]
     return Margins(float(left), right, median(falls) if falls else 1.2 * lines[0].size)

@@ -7,6 +7,7 @@ contact with it is here. Knows nothing of paragraphs.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,7 +141,9 @@ def _lines(pdfium, page) -> Iterator[Line]:
 
 def _line(pdfium, page, text: str, first: int, last: int) -> Line:
     low, high = _box(pdfium, page, first), _box(pdfium, page, last)
-    return Line(text, low.left, high.right, low.bottom, max(low.top - low.bottom, 1.0))
+    places = (low.left, high.right, low.bottom, low.top - low.bottom)
+    left, right, base, size = (place if math.isfinite(place) else 0.0 for place in places)
+    return Line(text, left, right, base, max(size, 1.0))
 
 
 def _box(pdfium, page, index: int):
