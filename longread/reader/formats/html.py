@@ -58,12 +58,9 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
             f"{data.name} is a page of {data.size:,} bytes; longread reads HTML up to {LARGEST:,}",
             "Split it, or convert it to text first, for example: pandoc -t plain -o book.txt",
         )
-    head = data.read_at(0, 4096)
-    chosen = encoding or _marked(data, head) or declared(head) or charset.detect(data)
-    damage = Damage()
-    content = "".join(decode(data, chosen, damage))
-    damage.check(data.name, chosen)
-    tree = tree_of(content, data.name, xml=head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<?xml"))
+    chosen, damage = encoding or encoding_of(data), Damage()
+    content = decoded(data, chosen, damage)
+    tree = tree_of(content, data.name, xml=is_xml(content))
     with Extract(data, NAME) as out:
         if note := damage.note(chosen):
             out.notes.append(note)
@@ -73,6 +70,25 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
             for block in markup.blocks(root, out.left, page=True):
                 out.add(block.text, block.depth)
         return out.text(chosen)
+
+
+def encoding_of(data: Bytes) -> Charset:
+    """The encoding of a page: by its mark, by what it says, or by its bytes."""
+    head = data.read_at(0, 4096)
+    return _marked(data, head) or declared(head) or charset.detect(data)
+
+
+def decoded(data: Bytes, chosen: Charset | None = None, damage: Damage | None = None) -> str:
+    """The page as text. Raises ``InputError`` where it is not in the encoding ``chosen``."""
+    chosen, damage = chosen or encoding_of(data), damage or Damage()
+    content = "".join(decode(data, chosen, damage))
+    damage.check(data.name, chosen)
+    return content
+
+
+def is_xml(content: str) -> bool:
+    """Whether a page says that it is XML and may use its short form of empty elements."""
+    return content[:100].lstrip().startswith("<?xml")
 
 
 def tree_of(content: str, name: str, xml: bool = False) -> LexborHTMLParser:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_BLOCKS = frozenset(
+BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section "
     "summary table tbody td tfoot th thead tr ul".split()
@@ -36,6 +36,7 @@ _BRACKETED = "[［(↩↑⤴^*†‡§"
 _PAGE_TYPE = re.compile(
     r"\b(?:pagebreak|doc-pagebreak|pagenum|page-?number|pageno|x-ebookmaker-pageno)\b", re.I
 )
+DECLARATION = re.compile(r"<meta\b[^>]{0,300}?charset\s*=[^>]{0,100}>", re.I)
 _DECLARED = re.compile(
     rb"<(?:\?xml|meta)\b[^>]{0,300}?(?:encoding|charset)\s*=\s*[\"']?\s*([\w:.-]{2,40})", re.I
 )
@@ -61,7 +62,8 @@ IMAGES, NAVIGATION = ("image", "images"), ("menu or footer", "menus and footers"
 class Block:
     """A paragraph, or a heading of ``depth`` 1 to 6.
 
-    ``ids`` are the anchors at its beginning, ``nodes`` the text nodes that it is made of.
+    ``ids`` are the anchors at its beginning, ``nodes`` the text nodes that it is made of,
+    ``breaks`` the line breaks between them.
     The text is raw: ``extract.plain`` is applied where it is written.
     """
 
@@ -69,6 +71,7 @@ class Block:
     depth: int = 0
     ids: list[str] = field(default_factory=list)
     nodes: list[LexborNode] = field(default_factory=list)
+    breaks: list[LexborNode] = field(default_factory=list)
 
 
 def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
@@ -92,7 +95,7 @@ def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False)
             yield from walk.say(node, node.text_content or "")
         elif tag[:1] not in "-!":
             own = node.attributes if tag != "br" else {}
-            if tag in _BLOCKS:
+            if tag in BLOCKS:
                 yield from walk.flush()
             if name := own.get("id") or (own.get("name") if tag == "a" else None):
                 walk.ids.append(name)
@@ -112,6 +115,8 @@ class _Walk:
         self.ids: list[str] = []
         self._parts: list[str] = []
         self._nodes: list[LexborNode] = []
+        self._breaks: list[LexborNode] = []
+        self._ends: list[LexborNode] = []  # line breaks that no word has followed yet
         self._bare = True  # nothing but white space since the last line break
         self._depth = 0
         self._exact = 0  # inside <pre>
@@ -156,6 +161,7 @@ class _Walk:
             if self._bare and not self._row:
                 yield from self._close()
             self._parts.append(" " if self._row else "\n")
+            self._ends.append(node)
             self._bare = True
         elif tag in ("td", "th") and self._row and not self._bare:
             self._parts.append(" | ")
@@ -168,7 +174,7 @@ class _Walk:
         """Close an element; yields what it ends."""
         if self._row:
             self._row -= 1
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             yield from self.flush()
         if tag in _HEADINGS:
             self._depth = 0
@@ -189,8 +195,11 @@ class _Walk:
     def _take(self, node: LexborNode, text: str) -> None:
         self._parts.append(text)
         self._nodes.append(node)
-        if not text.isspace():
+        if text and not text.isspace():
             self._bare = False
+            if self._parts[:-1]:
+                self._breaks += self._ends
+            self._ends = []
 
     def flush(self) -> Iterator[Block]:
         """The block gathered so far, unless it is blank or a row of a table goes on."""
@@ -200,9 +209,10 @@ class _Walk:
     def _close(self) -> Iterator[Block]:
         text = "".join(self._parts)
         if text and not text.isspace():
-            yield Block(text, self._depth, self.ids, self._nodes)
+            yield Block(text, self._depth, self.ids, self._nodes, self._breaks)
             self.ids = []
         self._parts, self._nodes, self._bare = [], [], True
+        self._breaks, self._ends = [], []
 
 
 def _is_note_mark(node: LexborNode, said: str) -> bool:
