@@ -106,8 +106,11 @@ def test_what_needs_no_torch_loads_none(module):
     assert not {"torch", "transformers", "peft"} & {*heavy_modules(f"import longread.{module}")}
 
 
+SOLD_AS = {"docx": "python_docx"}  # what is imported under another name than it is installed under
+
+
 def imported() -> set[str]:
-    """Top-level names that the program imports."""
+    """Top-level names that the program imports, as they are installed."""
     names = set()
     for path in [*(ROOT / "longread").rglob("*.py"), *(ROOT / "kernels" / "longread_kernels").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -115,6 +118,7 @@ def imported() -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 names.add(node.module.split(".")[0])
+    names = {SOLD_AS.get(name, name) for name in names}
     return names - {*sys.stdlib_module_names, "longread", "longread_kernels", "__future__"}
 
 

@@ -78,7 +78,9 @@ def detect(data: Bytes) -> Charset:
     if 0 in joined and (wide := _utf16(samples)):
         return wide
     if looks_binary(joined):
-        raise InputError(f"{data.name} holds binary data, not text", "Name a text file (txt or md).")
+        raise InputError(
+            f"{data.name} holds binary data, not text", "Name a text: txt, md, html, epub, docx or pdf."
+        )
     if joined.isascii():
         found = _first_beyond_ascii(data)
         if not found:

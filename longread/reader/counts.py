@@ -7,8 +7,10 @@ Japanese each character is one. Counts piece by piece, as fast as the text is de
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:  # loaded when something is counted: parsers in processes of their own count nothing
+    import numpy as np
 
 _MARKS = ((0x3000, 0x3040), (0xFF00, 0xFF21), (0xFF3B, 0xFF41), (0xFF5B, 0xFF66))
 _CJK = (
@@ -33,6 +35,8 @@ class Words:
         """Count one more piece of the text."""
         if not piece:
             return
+        import numpy as np
+
         if piece.isascii():
             kinds = _kinds()[np.frombuffer(piece.encode("ascii"), dtype=np.uint8)]
         else:
@@ -47,6 +51,8 @@ class Words:
 @functools.cache
 def _kinds() -> np.ndarray:
     """The kind of every character up to the last CJK one, uint8."""
+    import numpy as np
+
     table = np.full(0x30001, _LETTER, dtype=np.uint8)
     for low, high in _MARKS:
         table[low:high] = _SPACE

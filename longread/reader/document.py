@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,20 @@ class Chapter:
     def __post_init__(self) -> None:
         if self.body < 0:
             object.__setattr__(self, "body", self.start)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A heading that the file itself names, in its contents, its outline or its markup.
+
+    ``depth`` counts from 1, the highest. ``start`` is the heading's first character, ``body``
+    where its text begins, ``start`` when that is not known.
+    """
+
+    title: str
+    depth: int
+    start: int
+    body: int
 
 
 @dataclass(frozen=True)

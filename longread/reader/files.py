@@ -11,6 +11,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -30,6 +31,9 @@ class Bytes(Protocol):
 
     def chunks(self, start: int = 0) -> Iterator[bytes]:
         """All bytes from ``start`` on, in chunks of bounded size."""
+
+    def handle(self) -> AbstractContextManager[BinaryIO]:
+        """An open file of the system's with these bytes, to be given to another process."""
 
     def close(self) -> None:
         """Give back what is held; a spooled pipe is gone afterwards."""
@@ -80,6 +84,9 @@ class DiskFile:
             except OSError as error:
                 raise _unreadable(self.name, error) from None
 
+    def handle(self) -> AbstractContextManager[BinaryIO]:
+        return self._open()
+
     def close(self) -> None:
         """Nothing to give back: the file is opened for each reading and closed after it."""
 
@@ -114,6 +121,10 @@ class Spool:
             yield chunk
             start += len(chunk)
 
+    def handle(self) -> AbstractContextManager[BinaryIO]:
+        self._file.seek(0)  # what is buffered is written first
+        return nullcontext(self._file)
+
     def close(self) -> None:
         self._file.close()
 
@@ -132,7 +143,7 @@ def _refuse_special(name: str, path: Path, mode: int) -> None:
     """A directory, device, pipe or socket is not a text; each is told apart."""
     if stat.S_ISDIR(mode):
         folder = name.rstrip("/\\") or name
-        kinds = ("txt", "md")
+        kinds = ("txt", "md", "epub", "html", "docx", "pdf")
         found = next((kind for kind in kinds if any(path.glob(f"*.{kind}"))), "txt")
         hint = f"Name the files in it: longread summarize {folder}/*.{found}"
         raise InputError(f"{name} is a folder, not a file", hint)

@@ -37,6 +37,29 @@ KNOWN = frozenset(_WORDS) | {
     "ar",
     "th",
 }
+_BASES = frozenset(code.split("-")[0] for code in KNOWN)
+
+_NAMES = {
+    "english": "en eng",
+    "french": "fr fra fre",
+    "german": "de deu ger",
+    "spanish": "es spa",
+    "italian": "it ita",
+    "russian": "ru rus",
+    "ukrainian": "uk ukr",
+    "japanese": "ja jpn",
+    "korean": "ko kor",
+    "chinese": "zh zho chi",
+    "portuguese": "pt por",
+    "dutch": "nl nld dut",
+    "latin": "la lat",
+    "greek": "el ell gre",
+    "hebrew": "he heb",
+    "arabic": "ar ara",
+    "thai": "th tha",
+}
+_CODES = {word: codes.split()[0] for name, codes in _NAMES.items() for word in [name, *codes.split()]}
+_TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.I)
 
 # Frequent characters that exist in one spelling only, each beside its counterpart.
 _HANS = "们这个来说为时国会过对学样后们开问还见关头书边听车东门马师长话语让谁谢钱请钟"
@@ -106,6 +129,22 @@ class Tally:
         best, second = ranked[0], ranked[1]
         clear = self._counts[best] >= 1.15 * self._counts[second] and self._counts[best] >= 3
         return best if clear and self._counts[best] > 0.1 * self._counts["words"] else "und"
+
+
+def settle(found: str, stated: str) -> str:
+    """The language of a text that reads like ``found`` and whose file says ``stated``; either may be nothing.
+
+    Many files state the default of the program that wrote them, so what is found counts,
+    unless the file names a language that is not told apart here.
+    """
+    tag = stated.split(",")[0].strip().replace("_", "-")
+    first, _, rest = tag.partition("-")
+    code = _CODES.get(first.casefold(), first.casefold())
+    if code in _BASES:
+        return found if found != "und" else code + (f"-{rest}" if rest else "")
+    if not _TAG.fullmatch(tag) or code in ("und", "mul", "zxx", "mis", "mid"):
+        return found
+    return code + (f"-{rest}" if rest else "")
 
 
 def detect(sample: str) -> str:

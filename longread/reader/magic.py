@@ -51,7 +51,10 @@ _STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"OggS", Kind("an Ogg recording")),
     (b"fLaC", Kind("a FLAC recording")),
     (b"SQLite format 3\x00", Kind("an SQLite database")),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind("an old Office document")),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        Kind("an old or encrypted Office document", "Save it as .docx without a password first: {}"),
+    ),
     (b"\x80\x02", Kind("a pickle")),
     (b"wOFF", Kind("a font")),
 )
@@ -62,7 +65,7 @@ _CONTROLS = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS)
 
 
 def known(head: bytes) -> Kind | None:
-    """The kind of file that begins with ``head`` (64 bytes are enough), None where it may be text."""
+    """The kind of file that begins with ``head`` (the first 300 bytes say it), None where it may be text."""
     if head.startswith(b"PK\x03\x04"):
         if b"application/epub+zip" in head[:200]:
             return EPUB
@@ -76,6 +79,8 @@ def known(head: bytes) -> Kind | None:
         return Kind("an MP3 recording")
     if head[:2] == b"MZ" and b"\x00" in head[:64]:
         return Kind("a program")
+    if head[257:262] == b"ustar":
+        return Kind("a tar archive")
     if head[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
         return Kind("Kindle (MOBI)", "Convert it first, for example: ebook-convert {} book.txt")
     for start, kind in _STARTS:
@@ -88,7 +93,7 @@ def refusal(kind: Kind, name: str) -> InputError | UnsupportedError:
     """The error for a file of ``kind``: exit 4 where it holds a text, 1 where it holds none."""
     if kind.convert:
         return UnsupportedError(f"longread does not read {kind.name} yet: {name}", kind.convert.format(name))
-    return InputError(f"{name} is {kind.name}, not a text", "Name a text file (txt or md).")
+    return InputError(f"{name} is {kind.name}, not a text", "Name a text: txt, md, html, epub, docx or pdf.")
 
 
 def looks_binary(sample: bytes) -> bool:

@@ -9,24 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from longread.errors import InputError
-from longread.reader import charset, formats, language, samples, titles
+from longread.reader import charset, contents, formats, language, samples, titles
 from longread.reader.document import Document
 from longread.reader.files import Bytes, open_bytes
+from longread.reader.formats import gz
 from longread.reader.outline import MOST
 from longread.reader.scan import scan
-
-_LANGUAGES = {
-    "english": "en",
-    "french": "fr",
-    "german": "de",
-    "spanish": "es",
-    "italian": "it",
-    "russian": "ru",
-    "japanese": "ja",
-    "portuguese": "pt",
-    "dutch": "nl",
-    "latin": "la",
-}
 
 
 def open_document(path: str | Path, *, encoding: str | None = None) -> Document:
@@ -49,26 +37,27 @@ def open_document(path: str | Path, *, encoding: str | None = None) -> Document:
         There is no such encoding.
     """
     chosen = charset.named(encoding) if encoding else None
-    data = samples.open_sample(str(path)) if samples.is_sample(path) else open_bytes(path)
+    data = gz.unpack(samples.open_sample(str(path)) if samples.is_sample(path) else open_bytes(path))
     try:
-        return _describe(data, chosen)
+        if not data.size:
+            raise _empty(data.name)
+        text = formats.open_text(data, chosen)
     except BaseException:
         data.close()
         raise
+    try:
+        return _describe(data, text)
+    except BaseException:
+        text.close()
+        raise
 
 
-def _describe(data: Bytes, chosen: charset.Charset | None) -> Document:
-    if not data.size:
-        raise _empty(data.name)
-    text = formats.choose(data).open(data, chosen)
-    found = scan(text.pieces(), text.markdown)
+def _describe(data: Bytes, text: formats.Text) -> Document:
+    found = scan(text.pieces(), text.markdown, text.layout)
     if found.blank:
         raise InputError(f"{data.name} holds nothing but white space", "Name a file with text in it.")
-    title, author = titles.find(found.opening, data.name, text.markdown)
-    stated = text.fields.get("language", "").split(",")[0].strip().casefold()
-    code = found.language
-    if code == "und":
-        code = _LANGUAGES.get(stated, stated if stated in language.KNOWN else "und")
+    title, author = titles.find(found.opening, gz.bare(data.name), text.markdown)
+    chapters = contents.chapters(text.contents, found.characters)
     notes = text.notes
     if found.capped:
         notes += (f"only the first {MOST:,} headings are told apart",)
@@ -76,13 +65,13 @@ def _describe(data: Bytes, chosen: charset.Charset | None) -> Document:
         name=data.name,
         title=text.fields.get("title", "") or title,
         author=text.fields.get("author", "") or author,
-        language=code,
+        language=language.settle(found.language, text.fields.get("language", "")),
         encoding=text.charset.name,
         format=text.format,
         characters=found.characters,
         words=found.words,
         sha256=found.sha256,
-        chapters=found.chapters,
+        chapters=chapters if len(chapters) > 1 else found.chapters,
         left_out=text.left_out,
         source=text,
         notes=notes,

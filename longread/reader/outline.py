@@ -74,6 +74,11 @@ def chapters(candidates: Sequence[Candidate], characters: int, layout: str) -> t
     return _spans(_merged(chosen), characters)
 
 
+def by_depth(items: list[Candidate], characters: int) -> tuple[Chapter, ...]:
+    """The chapters among headings of known depth, which are all meant as headings."""
+    return _spans(_merged(_by_depth(_outside_front(items))), characters)
+
+
 def _outside_front(items: list[Candidate]) -> list[Candidate]:
     """Markdown headings without those that name the book: ``# The Title``, ``## Author: …``."""
     items = [item for item in items if not _FACT.match(item.title)]
@@ -307,4 +312,4 @@ def _spans(items: list[Candidate], characters: int) -> tuple[Chapter, ...]:
     )
 
 
-__all__ = ["CHAPTER", "MOST", "PART", "SECTION", "VOLUME", "Candidate", "chapters"]
+__all__ = ["CHAPTER", "MOST", "PART", "SECTION", "VOLUME", "Candidate", "by_depth", "chapters"]

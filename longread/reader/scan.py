@@ -39,10 +39,13 @@ class Scan:
     capped: bool
 
 
-def scan(pieces: Iterable[str], markdown: bool = False) -> Scan:
-    """Read ``pieces`` once. Memory does not grow with the text, but for up to 20,000 headings."""
+def scan(pieces: Iterable[str], markdown: bool = False, layout: str = "") -> Scan:
+    """Read ``pieces`` once. Memory does not grow with the text, but for up to 20,000 headings.
+
+    ``layout`` is the text's where its format knows it; else it is found.
+    """
     digest = hashlib.sha256()
-    words, finder, tally, layout = (
+    words, finder, tally, lines = (
         Words(),
         Finder(markdown),
         language.Tally(),
@@ -61,17 +64,20 @@ def scan(pieces: Iterable[str], markdown: bool = False) -> Scan:
         if index < 64:
             sample = piece[:4000] if index < 8 else piece[:1000]
             tally.add(sample)
-            layout.add(piece[: 4 * len(sample)])
+            if not index:  # a short text may be one piece, and begin with words in another language
+                tally.add(piece[len(piece) // 2 :][:4000])
+            lines.add(piece[: 4 * len(sample)])
         characters += len(piece)
         index += 1
     candidates = finder.finish()
+    layout = layout or lines.name()
     return Scan(
         characters=characters,
         words=words.count,
         sha256=digest.hexdigest(),
         language=tally.language(),
-        layout=layout.name(),
-        chapters=outline.chapters(candidates, characters, layout.name()),
+        layout=layout,
+        chapters=outline.chapters(candidates, characters, layout),
         opening=tuple(opening[:_OPENING]),
         blank=not opening and not words.count,
         capped=finder.capped,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from longread.reader import aozora, charset, gutenberg, magic
 from longread.reader.charset import Charset
 from longread.reader.decode import Damage, decode
+from longread.reader.document import Mark
 from longread.reader.files import Bytes
 
 NAME = "txt"
@@ -27,6 +28,8 @@ class Text:
 
     format = NAME
     markdown = MARKDOWN
+    layout = ""
+    contents: tuple[Mark, ...] = ()
 
     def __init__(self, data: Bytes, chosen: Charset) -> None:
         self.data = data

@@ -1,0 +1,109 @@
+"""A zip archive that may mean harm.
+
+Knows how to read members by name within bounds of size, and that nothing in it is a path on
+this machine: names are looked up in the archive and never leave it. Knows nothing of what
+the members mean.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+import zlib
+from urllib.parse import unquote, urlsplit
+
+from longread.errors import InputError, UnsupportedError
+from longread.reader.files import Bytes
+from longread.reader.formats import stream
+
+PART = 1 << 25  # bytes of one member; a chapter has some 50,000
+WHOLE = 1 << 28  # bytes of all members read; War and Peace has 4 million
+_MEMBERS = 50_000
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+
+
+class Absurd(InputError):
+    """An archive that claims to hold more than a book can."""
+
+
+class Archive:
+    """A zip archive, read member by member. Use as a context manager.
+
+    Raises ``InputError`` for damage and absurd sizes, ``UnsupportedError`` for encryption.
+    """
+
+    def __init__(self, data: Bytes, kind: str) -> None:
+        self.name, self.kind = data.name, kind
+        self._read = 0
+        try:
+            self._zip = zipfile.ZipFile(stream.reader(data))
+        except _DAMAGE as error:
+            raise self.damaged("its list of contents cannot be read") from error
+        if len(self._zip.filelist) > _MEMBERS:
+            self._zip.close()
+            raise self.absurd(f"{len(self._zip.filelist):,} files")
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def __contains__(self, member: str) -> bool:
+        return member in self._zip.NameToInfo
+
+    def names(self) -> list[str]:
+        """The members' names, in the archive's order."""
+        return self._zip.namelist()
+
+    def read(self, member: str) -> bytes:
+        """The bytes of ``member``, at most ``PART`` of them."""
+        info = self._zip.NameToInfo.get(member)
+        if info is None:
+            raise self.damaged(f"there is no {member[:200]!r} in it")
+        if info.flag_bits & 1:
+            raise UnsupportedError(
+                f"{self.name} is encrypted with a password", "Save a copy without the password."
+            )
+        if info.compress_type not in (
+            zipfile.ZIP_STORED,
+            zipfile.ZIP_DEFLATED,
+        ):  # others unpack without a bound
+            raise self.damaged(f"{member[:200]!r} is packed in a way that no {self.kind} is")
+        if info.file_size > PART:
+            raise self.absurd(f"{info.file_size:,} bytes in {member[:200]!r}")
+        try:
+            content = self._zip.read(info)
+        except (*_DAMAGE, RuntimeError) as error:
+            raise self.damaged(f"{member[:200]!r} cannot be unpacked") from error
+        self._read += len(content)
+        if self._read > WHOLE:
+            raise self.absurd(f"over {WHOLE:,} bytes of text")
+        return content
+
+    def sizes(self) -> int:
+        """The bytes that all members claim to unpack to."""
+        return sum(info.file_size for info in self._zip.filelist)
+
+    def damaged(self, why: str) -> InputError:
+        """The error for an archive of which something is missing or broken."""
+        return InputError(f"{self.name} is a damaged {self.kind}: {why}", "Fetch or export the file again.")
+
+    def absurd(self, what: str) -> Absurd:
+        """The error for an archive too large to be a book."""
+        return Absurd(f"{self.name} claims {what}: no book does that", "Name a book.")
+
+
+def resolve(base: str, href: str) -> tuple[str, str] | None:
+    """The member and the fragment that ``href`` means in the member ``base``; None for what is outside."""
+    try:
+        parts = urlsplit(href.strip())
+    except ValueError:
+        return None
+    if parts.scheme or parts.netloc:
+        return None
+    path = unquote(parts.path)
+    member = posixpath.normpath(posixpath.join(posixpath.dirname(base), path)) if path else base
+    if member.startswith(("/", "../")) or member == "..":
+        return None
+    return member, unquote(parts.fragment)

@@ -1,0 +1,118 @@
+"""DOCX: the body of a Word document.
+
+Knows how python-docx opens a package and which parts hold what is read. What the body says
+is ``wordml``'s. The whole package is held while it is opened, so its size is bounded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import defusedxml.ElementTree
+
+from longread.errors import InputError
+from longread.reader import magic
+from longread.reader.charset import Charset
+from longread.reader.files import Bytes
+from longread.reader.formats import stream, wordml
+from longread.reader.formats.archive import WHOLE, Archive
+from longread.reader.formats.extract import Extract, Text
+
+if TYPE_CHECKING:
+    from docx.document import Document
+
+NAME = "docx"
+_XML = 1 << 25  # bytes of one XML part; a novel has two million
+
+
+def recognises(name: str, head: bytes) -> bool:
+    """By its first member, or by its name where that stands elsewhere."""
+    return magic.known(head) is magic.DOCX or (head.startswith(b"PK") and name.endswith(".docx"))
+
+
+def open(data: Bytes, encoding: Charset | None = None) -> Text:
+    """The text in ``data``. Raises ``InputError`` for what is damaged or no Word document."""
+    document = load(data)
+    with Extract(data, NAME) as out:
+        if encoding:
+            out.notes.append("--encoding is not used: a DOCX says its own")
+        known, notes = wordml.styles(_styles(document)), notes_of(document)
+        title: list[str] = []
+        for paragraph in wordml.paragraphs(document.element.body, known, notes, out.left):
+            out.add(paragraph.text, paragraph.depth)
+            if paragraph.title and len(title) < 3:
+                title.append(paragraph.text)
+        _fields(document, out, " ".join(title))
+        return out.text()
+
+
+def load(data: Bytes) -> Document:
+    """The package in ``data``, opened by python-docx once its sizes and XML were looked at."""
+    _check(data)
+    import docx
+
+    try:
+        return docx.Document(stream.reader(data))
+    except Exception as error:  # whatever the library stumbles over, the file is to blame
+        raise InputError(
+            f"{data.name} is no Word document, or a damaged one",
+            "Open it in a word processor and save it anew.",
+        ) from error
+
+
+def notes_of(document: Document) -> dict[tuple[str, str], Any]:
+    """The elements of footnotes and endnotes, by kind and id."""
+    notes: dict[tuple[str, str], Any] = {}
+    for relation in document.part.rels.values():
+        kind = relation.reltype.rpartition("/")[2].removesuffix("s")
+        if kind not in ("footnote", "endnote") or relation.is_external:
+            continue
+        try:
+            root = defusedxml.ElementTree.fromstring(relation.target_part.blob)
+        except Exception:  # notes that cannot be read do not make the book unreadable
+            continue
+        for node in root:
+            if wordml.local(node) == kind and not wordml.value(node, "type"):
+                notes.setdefault((kind, wordml.value(node, "id")), node)
+    return notes
+
+
+def _check(data: Bytes) -> None:
+    """Refuse what is too large or declares entities before any library holds it whole."""
+    with Archive(data, "DOCX") as archive:
+        if archive.sizes() > WHOLE:
+            raise archive.absurd(f"{archive.sizes():,} bytes")
+        if "[Content_Types].xml" not in archive:
+            raise archive.damaged("it says nothing of its parts")
+        for member in archive.names():
+            if member.endswith((".xml", ".rels")):
+                content = archive.read(member)
+                if len(content) > _XML:
+                    raise archive.absurd(f"{len(content):,} bytes in {member[:200]!r}")
+                if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+                    raise InputError(
+                        f"{data.name}: {member[:200]!r} declares entities, which no Word document does",
+                        "Do not trust this file.",
+                    )
+
+
+def _styles(document: Document) -> list[Any]:
+    try:
+        return list(document.styles.element)
+    except Exception:  # a document without styles has no headings, and its text all the same
+        return []
+
+
+def _fields(document: Document, out: Extract, title: str) -> None:
+    """Title, author and language; an author without a title is whoever owns the computer."""
+    try:
+        stated = document.core_properties
+        own = {"title": stated.title, "author": stated.author, "language": stated.language}
+    except Exception:
+        own = {}
+    if own.get("title") == "Word Document":  # what python-docx writes where nobody states one
+        own = {}
+    out.field("title", title or own.get("title"))
+    if title or own.get("title"):
+        out.field("author", own.get("author"))
+    out.field("language", own.get("language"))

@@ -1,0 +1,86 @@
+"""EPUB 2 and 3: the chapters of the spine, in order.
+
+Knows how the files of a book become one text, and which of its places the book's own table
+of contents names. The container is ``archive``'s, the package ``opf``'s, a page ``markup``'s.
+"""
+
+from __future__ import annotations
+
+from longread.errors import InputError
+from longread.reader import magic
+from longread.reader.charset import Charset
+from longread.reader.files import Bytes
+from longread.reader.formats import html, markup, opf
+from longread.reader.formats.archive import Absurd, Archive
+from longread.reader.formats.extract import Extract, Text
+
+NAME = "epub"
+
+
+def recognises(name: str, head: bytes) -> bool:
+    """By its first member, or by its name where that stands elsewhere."""
+    return magic.known(head) is magic.EPUB or (head.startswith(b"PK") and name.endswith(".epub"))
+
+
+def open(data: Bytes, encoding: Charset | None = None) -> Text:
+    """The text in ``data``. Raises ``InputError`` for damage, ``UnsupportedError`` for DRM."""
+    with Archive(data, "EPUB") as archive, Extract(data, NAME) as out:
+        book = opf.package(archive)
+        entries = opf.contents(archive, book)
+        for name, value in book.fields.items():
+            out.field(name, value)
+        if encoding:
+            out.notes.append("--encoding is not used: an EPUB says its own")
+        if book.missing:
+            out.notes.append(f"{book.missing} of the files that this EPUB names are not in it")
+        wanted = {(entry.member, entry.fragment) for entry in entries}
+        places = _write(archive, book, out, wanted, headings=not entries)
+        for entry in entries:
+            place = places.get((entry.member, entry.fragment)) or places.get((entry.member, ""))
+            if place:
+                start, end, text = place
+                out.mark(entry.title, entry.depth, start, end if same(text, entry.title) else start)
+        return out.text()
+
+
+def same(text: str, title: str) -> bool:
+    """Whether a paragraph is the heading that an entry of the contents names."""
+    short, long = sorted(("".join(filter(str.isalnum, words)).casefold() for words in (text, title)), key=len)
+    return bool(short) and len(text) < 400 and (short == long or (long.startswith(short) and len(text) < 200))
+
+
+def _write(
+    archive: Archive, book: opf.Package, out: Extract, wanted: set[tuple[str, str]], headings: bool
+) -> dict[tuple[str, str], tuple[int, int, str]]:
+    """Every paragraph of the spine; start, end and text of those that ``wanted`` anchors stand before.
+
+    The first paragraph of a member is kept under the empty fragment.
+    """
+    places: dict[tuple[str, str], tuple[int, int, str]] = {}
+    damaged = 0
+    for member in book.spine:
+        try:
+            tree = html.tree_of(markup.decoded(archive.read(member)), archive.name, xml=True)
+        except Absurd:
+            raise
+        except InputError:
+            if len(book.spine) == 1:
+                raise
+            damaged += 1
+            continue
+        root = tree.body or tree.root
+        if root is None:
+            continue
+        for block in markup.blocks(root, out.left):
+            start = out.add(block.text, block.depth if headings else 0)
+            if out.characters == start:
+                continue
+            place = (start, out.characters - 2, block.text if len(block.text) < 1000 else "")
+            for anchor in ("", *block.ids):
+                if not anchor or (member, anchor) in wanted:
+                    places.setdefault((member, anchor), place)
+    if damaged * 2 > len(book.spine):
+        raise archive.damaged(f"{damaged} of its {len(book.spine)} chapters cannot be unpacked")
+    if damaged:
+        out.notes.append(f"{damaged} of {len(book.spine)} chapters are damaged and missing from the text")
+    return places

@@ -1,0 +1,249 @@
+"""HTML as paragraphs and headings, in the order in which they are read.
+
+Knows which elements set paragraphs apart, and what in a page is no text of the book: marks
+of notes, page numbers, the readings of ruby, navigation. Knows nothing of files. What
+translates a book walks it with the same ``blocks`` and so counts as the reader does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
+    "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section "
+    "summary table tbody td tfoot th thead tr ul".split()
+)
+_SILENT = frozenset(
+    "script style head title template svg iframe object noscript audio video canvas select button input "
+    "textarea rp rt rtc map frameset".split()
+)
+_HEADINGS = {f"h{depth}": depth for depth in range(1, 7)}
+_LAYOUT = "table, h1, h2, h3, h4, h5, h6, p + p, div + div, p + div, div + p, ul, ol, pre, blockquote"
+_HIDDEN = re.compile(r"display\s*:\s*none", re.I)
+_NOTE_TYPE = re.compile(
+    r"\b(?:noteref|doc-noteref|fnref|fnanchor|footnote-?ref|backlink|doc-backlink)\b", re.I
+)
+_NOTE_MARK = re.compile(
+    r"\(?(?:\d{1,4}|[*†‡§¶#]{1,4}|[a-z]|[ivxl]{1,6})\)?|[\[［]\s*\S{1,6}\s*[\]］]|[↩↑⤴^]︎?", re.I
+)
+_BRACKETED = "[［(↩↑⤴^*†‡§"
+_PAGE_TYPE = re.compile(
+    r"\b(?:pagebreak|doc-pagebreak|pagenum|page-?number|pageno|x-ebookmaker-pageno)\b", re.I
+)
+DECLARATION = re.compile(r"<meta\b[^>]{0,300}?charset\s*=[^>]{0,100}>", re.I)
+_DECLARED = re.compile(
+    rb"<(?:\?xml|meta)\b[^>]{0,300}?(?:encoding|charset)\s*=\s*[\"']?\s*([\w:.-]{2,40})", re.I
+)
+_BLANK = re.compile(r"\n[ \t\r]*\n\s*")
+_INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
+# A tag that XML closes at once and HTML does not: <title/> would swallow all that follows it.
+_CLOSED = re.compile(
+    r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)"
+    r"([A-Za-z][\w:.-]{0,40})((?:\s[^<>]{0,4000}?)?)/>"
+)
+NOTES, PAGES, RUBY = (
+    ("mark of a note", "marks of notes"),
+    ("page number", "page numbers"),
+    (
+        "reading beside characters",
+        "readings beside characters",
+    ),
+)
+IMAGES, NAVIGATION = ("image", "images"), ("menu or footer", "menus and footers")
+
+
+@dataclass
+class Block:
+    """A paragraph, or a heading of ``depth`` 1 to 6.
+
+    ``ids`` are the anchors at its beginning, ``nodes`` the text nodes that it is made of,
+    ``breaks`` the line breaks between them.
+    The text is raw: ``extract.plain`` is applied where it is written.
+    """
+
+    text: str
+    depth: int = 0
+    ids: list[str] = field(default_factory=list)
+    nodes: list[LexborNode] = field(default_factory=list)
+    breaks: list[LexborNode] = field(default_factory=list)
+
+
+def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
+    """The tree of a page; ``xml`` if it may use XML's short form of empty elements."""
+    return LexborHTMLParser(_CLOSED.sub(r"<\1\2></\1>", markup) if xml else markup)
+
+
+def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False) -> Iterator[Block]:
+    """The blocks below ``root`` in order. What is no text is counted in ``left``.
+
+    ``page`` says that this is a web page, whose menus and footers are not part of the text.
+    """
+    walk = _Walk(left)
+    stack = [(root, True)]
+    while stack:
+        node, entering = stack.pop()
+        tag = node.tag or ""
+        if not entering:
+            yield from walk.leave(tag)
+        elif tag == "-text":
+            yield from walk.say(node, node.text_content or "")
+        elif tag[:1] not in "-!":
+            own = node.attributes if tag != "br" else {}
+            if tag in BLOCKS:
+                yield from walk.flush()
+            if name := own.get("id") or (own.get("name") if tag == "a" else None):
+                walk.ids.append(name)
+            if walk.skips(node, tag, own, page):
+                continue
+            yield from walk.enter(node, tag)
+            stack.append((node, False))
+            stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
+    yield from walk.flush()
+
+
+class _Walk:
+    """What is gathered of the block at hand."""
+
+    def __init__(self, left: Counter[tuple[str, str]]) -> None:
+        self.left = left
+        self.ids: list[str] = []
+        self._parts: list[str] = []
+        self._nodes: list[LexborNode] = []
+        self._breaks: list[LexborNode] = []
+        self._ends: list[LexborNode] = []  # line breaks that no word has followed yet
+        self._bare = True  # nothing but white space since the last line break
+        self._depth = 0
+        self._exact = 0  # inside <pre>
+        self._row = 0  # inside a row of a table whose cells are lines
+
+    def skips(self, node: LexborNode, tag: str, own: dict[str, str | None], page: bool) -> bool:
+        """Whether ``node`` holds no text of the book."""
+        if tag in _SILENT:
+            self.left[RUBY] += tag == "rt"
+            self.left[IMAGES] += tag == "svg"
+            return True
+        if tag == "img":
+            letter = (own.get("alt") or "").strip()
+            if len(letter) == 1 and letter.isalpha():  # an initial
+                self._parts.append(letter)
+            else:
+                self.left[IMAGES] += 1
+            return True
+        if not own and not (page and tag in ("nav", "footer")):
+            return False
+        if "hidden" in own or _HIDDEN.search(own.get("style") or ""):
+            return True
+        said = " ".join(own.get(name) or "" for name in ("class", "role", "epub:type"))
+        if said and _PAGE_TYPE.search(said) and len(_short(node)) < 20:
+            self.left[PAGES] += 1
+            return True
+        if tag == "a" and _is_note_mark(node, said):
+            self.left[NOTES] += 1
+            return True
+        if page and (tag in ("nav", "footer") or own.get("role") in ("navigation", "contentinfo", "search")):
+            self.left[NAVIGATION] += 1
+            return True
+        return False
+
+    def enter(self, node: LexborNode, tag: str) -> Iterator[Block]:
+        """Open an element; yields what it ends: two line breaks in a row end a paragraph."""
+        if self._row:
+            self._row += 1
+        elif tag == "tr" and node.css_first(_LAYOUT) is None:
+            self._row = 1
+        if tag == "br":
+            if self._bare and not self._row:
+                yield from self._close()
+            self._parts.append(" " if self._row else "\n")
+            self._ends.append(node)
+            self._bare = True
+        elif tag in ("td", "th") and self._row and not self._bare:
+            self._parts.append(" | ")
+        elif tag in _HEADINGS:
+            self._depth = self._depth or _HEADINGS[tag]
+        elif tag == "pre":
+            self._exact += 1
+
+    def leave(self, tag: str) -> Iterator[Block]:
+        """Close an element; yields what it ends."""
+        if self._row:
+            self._row -= 1
+        if tag in BLOCKS:
+            yield from self.flush()
+        if tag in _HEADINGS:
+            self._depth = 0
+        elif tag == "pre":
+            self._exact -= 1
+
+    def say(self, node: LexborNode, text: str) -> Iterator[Block]:
+        """Take the words of a text node; yields the paragraphs that blank lines in <pre> part."""
+        if not self._exact:
+            text = _INNER.sub(" ", text)
+        elif not self._row:
+            *done, text = _BLANK.split(text)
+            for part in done:
+                self._take(node, part)
+                yield from self._close()
+        self._take(node, text)
+
+    def _take(self, node: LexborNode, text: str) -> None:
+        self._parts.append(text)
+        self._nodes.append(node)
+        if text and not text.isspace():
+            self._bare = False
+            if self._parts[:-1]:
+                self._breaks += self._ends
+            self._ends = []
+
+    def flush(self) -> Iterator[Block]:
+        """The block gathered so far, unless it is blank or a row of a table goes on."""
+        if not self._row:
+            yield from self._close()
+
+    def _close(self) -> Iterator[Block]:
+        text = "".join(self._parts)
+        if text and not text.isspace():
+            yield Block(text, self._depth, self.ids, self._nodes, self._breaks)
+            self.ids = []
+        self._parts, self._nodes, self._bare = [], [], True
+        self._breaks, self._ends = [], []
+
+
+def _is_note_mark(node: LexborNode, said: str) -> bool:
+    """Whether a link is the mark of a note, or leads back from one."""
+    if "#" not in (node.attributes.get("href") or ""):
+        return False
+    text = _short(node).strip()
+    if len(text) > 8 or (text and not _NOTE_MARK.fullmatch(text)):
+        return False
+    parent = node.parent
+    raised = (parent is not None and parent.tag == "sup") or node.css_first("sup") is not None
+    return bool(text) and (raised or bool(_NOTE_TYPE.search(said)) or text[0] in _BRACKETED)
+
+
+def _short(node: LexborNode) -> str:
+    """The text of a small element; what is large is not looked through."""
+    parts = [
+        child.text_content or ""
+        for child, _ in zip(node.traverse(include_text=True), range(12), strict=False)
+        if child.tag == "-text"
+    ]
+    return "".join(parts)
+
+
+def decoded(content: bytes) -> str:
+    """The text of a page inside a container: by its mark or its declaration, else UTF-8."""
+    for mark, codec in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if content.startswith(mark):
+            return content[len(mark) :].decode(codec, "replace")
+    found = _DECLARED.search(content, 0, 1024)
+    try:
+        return content.decode(found[1].decode("ascii") if found else "utf-8", "replace")
+    except (LookupError, ValueError):  # a name that is no encoding of text
+        return content.decode("utf-8", "replace")

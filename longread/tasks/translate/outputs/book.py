@@ -1,0 +1,142 @@
+"""The package file and the contents of an EPUB, brought to another language and to EPUB 3.
+
+Knows what EPUB 3 wants of a package that EPUB 2 did not, and how the entries of nav and NCX get
+the words of the headings they name. Knows no chapter.
+"""
+
+from __future__ import annotations
+
+import html
+import posixpath
+from collections.abc import Sequence
+from typing import Any
+
+from lxml import etree
+
+from longread.reader.formats import markup, opf
+from longread.reader.formats.archive import Archive, resolve
+from longread.tasks.translate.outputs import pages
+from longread.tasks.translate.outputs.place import letters
+
+_OPF = "http://www.idpf.org/2007/opf"
+_DC = "http://purl.org/dc/elements/1.1/"
+_PAGE = "application/xhtml+xml"
+_HEADING = 300  # characters; what is longer is no entry of a table of contents
+
+
+class Names:
+    """What the entries of the contents are called now: as the paragraphs with the same letters."""
+
+    def __init__(self, paragraphs: Sequence[tuple[str, str]], layout: str) -> None:
+        self._both = layout == "bilingual"
+        self._known: dict[str, str] = {}
+        for source, target in paragraphs:
+            if len(source) <= _HEADING:
+                self._known.setdefault(letters(source).casefold(), target)
+
+    def of(self, text: str) -> str | None:
+        """The new words for ``text``, None where it was not translated."""
+        found = self._known.get(letters(text).casefold())
+        return f"{' '.join(text.split())} · {found}" if found and self._both else found
+
+
+def made(
+    archive: Archive, package: opf.Package, names: Names, *, language: str, title: str, drawn: set[str]
+) -> dict[str, str]:
+    """The members that change besides the chapters: package file, nav and NCX, by their names.
+
+    ``drawn`` are the chapters with pictures in SVG, which EPUB 3 wants to be told of.
+    """
+    root = _xml(archive.read(package.path))
+    new: dict[str, str] = {}
+    nav = package.nav if package.nav in archive else ""
+    if nav and nav not in package.spine:
+        new[nav] = _nav(archive, nav, names, language)
+    elif not nav:
+        nav = posixpath.join(posixpath.dirname(package.path), "longread-nav.xhtml")
+        new[nav] = _new_nav(archive, package, names, language, nav)
+        item = {"id": "longread-nav", "href": "longread-nav.xhtml", "media-type": _PAGE, "properties": "nav"}
+        etree.SubElement(root.find(f"{{{_OPF}}}manifest"), f"{{{_OPF}}}item", item)
+    if package.ncx in archive:
+        new[package.ncx] = _ncx(archive, package.ncx, names, language)
+    _describe(root, names, language, title)
+    for item in root.iter(f"{{{_OPF}}}item"):
+        place = resolve(package.path, item.get("href", ""))
+        if place and place[0] in drawn and "svg" not in (said := item.get("properties", "").split()):
+            item.set("properties", " ".join([*said, "svg"]))
+    new[package.path] = _text(root)
+    return new
+
+
+def _describe(root: Any, names: Names, language: str, title: str) -> None:
+    """Language and title, and what EPUB 2 allowed and EPUB 3 does not."""
+    root.set("version", "3.0")
+    metadata = root.find(f"{{{_OPF}}}metadata")
+    for nested in metadata.findall(f"{{{_OPF}}}dc-metadata") + metadata.findall(f"{{{_OPF}}}x-metadata"):
+        metadata.extend(list(nested))
+        metadata.remove(nested)
+    seen: set[str] = set()
+    for node in list(metadata):
+        if not isinstance(node.tag, str):
+            continue
+        for name in [name for name in node.attrib if name.startswith(f"{{{_OPF}}}")]:
+            del node.attrib[name]
+        tag = node.tag.removeprefix(f"{{{_DC}}}")
+        if tag in ("date", "language") and tag in seen:
+            metadata.remove(node)
+        if tag == "language":
+            node.text = language
+        elif tag == "title" and "title" not in seen:
+            node.text = title or names.of(node.text or "") or node.text
+        seen.add(tag)
+        if node.get("property") == "dcterms:modified":
+            seen.add("modified")
+    if "modified" not in seen:
+        node = etree.SubElement(metadata, f"{{{_OPF}}}meta", {"property": "dcterms:modified"})
+        node.text = "2000-01-01T00:00:00Z"  # no clock: the same translation is the same file
+
+
+def _nav(archive: Archive, member: str, names: Names, language: str) -> str:
+    page = pages.Page(markup.parse(markup.decoded(archive.read(member)), xml=True), xml=True)
+    for number, block in enumerate(page.blocks):
+        text = names.of(block.text)
+        if text:
+            page.put(number, text, layout="target", language=language)
+    return page.written(language=language, layout="target")
+
+
+def _new_nav(archive: Archive, package: opf.Package, names: Names, language: str, member: str) -> str:
+    """A navigation page, which EPUB 3 cannot be without, from the NCX or else from the spine."""
+    entries = opf.contents(archive, package) or [
+        opf.Entry(package.fields.get("title", "1"), 1, package.spine[0], "")
+    ]
+    depth, parts = 0, []
+    for entry in entries:
+        level = min(max(entry.depth, 1), depth + 1)
+        parts.append("<ol>" if level > depth else "</li>" + "</ol></li>" * (depth - level))
+        depth = level
+        href = posixpath.relpath(entry.member, posixpath.dirname(member) or ".")
+        href += f"#{entry.fragment}" if entry.fragment else ""
+        label = names.of(entry.title) or " ".join(entry.title.split()) or "·"
+        parts.append(f'<li><a href="{html.escape(href)}">{html.escape(label)}</a>')
+    parts.append("</li></ol>" * depth)
+    body = f'<nav epub:type="toc">{"".join(parts)}</nav>'
+    page = f"<html><head><title>nav</title></head><body>{body}</body></html>"
+    return pages.Page(markup.parse(page), xml=True).written(language=language, layout="target")
+
+
+def _ncx(archive: Archive, member: str, names: Names, language: str) -> str:
+    root = _xml(archive.read(member))
+    root.set("{http://www.w3.org/XML/1998/namespace}lang", language)
+    for node in root.iter("{*}text"):
+        node.text = names.of("".join(node.itertext())) or node.text
+    return _text(root)
+
+
+def _xml(content: bytes) -> Any:
+    # The reader has refused entities already; nothing is fetched or filled in here either.
+    return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+
+
+def _text(root: Any) -> str:
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + etree.tostring(root, encoding="unicode")

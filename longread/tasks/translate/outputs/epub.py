@@ -1,0 +1,112 @@
+"""A translation as an EPUB 3 made from the EPUB that was translated.
+
+Knows the archive: chapters are rewritten in their places, contents and package file are brought
+to the new language, and everything else (images, styles, fonts) is copied as it is. A chapter is
+``pages``', the package file and the contents ``book``'s.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from longread.reader.formats import markup, opf, stream
+from longread.reader.formats.archive import Archive
+from longread.tasks.translate.outputs import book, pages, place
+
+BINARY = True
+_SIGNED = "META-INF/signatures.xml"  # what is signed there is no longer what it was
+
+
+def write(translation: Any, layout: str) -> Iterator[bytes]:
+    """The whole book, from a temporary file."""
+    import tempfile
+
+    with tempfile.TemporaryFile(prefix="longread-") as held:
+        paragraphs = place.pairs(translation, layout)
+        write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
+        held.seek(0)
+        while chunk := held.read(1 << 18):
+            yield chunk
+
+
+def write_epub(
+    source: str | Path,
+    paragraphs: Sequence[tuple[str, str]],
+    target: BinaryIO,
+    *,
+    layout: str = "target",
+    language: str,
+    title: str = "",
+) -> int:
+    """Write the EPUB at ``source`` to ``target`` with ``paragraphs`` (source, translation) in their places.
+
+    What has no translation stays as it is. ``title`` replaces the book's; without it the title
+    is translated where the book itself has it as a paragraph. How many paragraphs were put in place.
+    Raises what reading the book raises.
+    """
+    data = place.source(source)
+    try:
+        with Archive(data, "EPUB") as archive:
+            package = opf.package(archive)
+            texts = place.aligned(list(_blocks(archive, package)), paragraphs)
+            names = book.Names(paragraphs, layout)
+            with (
+                zipfile.ZipFile(stream.reader(data)) as old,
+                zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new,
+            ):
+                new.writestr(_info("mimetype", zipfile.ZIP_STORED), "application/epub+zip")
+                at = 0
+                drawn: set[str] = set()
+                for member in package.spine:
+                    page = _page(archive, member)
+                    for number in range(len(page.blocks)):
+                        text = texts[at + number]
+                        if text is not None:
+                            page.put(number, text, layout=layout, language=language)
+                    at += len(page.blocks)
+                    if page.tree.css_first("svg") is not None:
+                        drawn.add(member)
+                    new.writestr(_info(member), page.written(language=language, layout=layout))
+                made = book.made(archive, package, names, language=language, title=title, drawn=drawn)
+                for member, content in made.items():
+                    new.writestr(_info(member), content)
+                _copy(old, new, {"mimetype", _SIGNED, *package.spine, *made})
+    finally:
+        data.close()
+    return sum(text is not None for text in texts)
+
+
+def _page(archive: Archive, member: str) -> pages.Page:
+    return pages.Page(markup.parse(markup.decoded(archive.read(member)), xml=True), xml=True)
+
+
+def _blocks(archive: Archive, package: opf.Package) -> Iterator[str]:
+    for member in package.spine:
+        tree = markup.parse(markup.decoded(archive.read(member)), xml=True)
+        root = tree.body or tree.root
+        if root is not None:
+            yield from (block.text for block in markup.blocks(root, Counter()))
+
+
+def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str]) -> None:
+    """Every other member as it is; names that lead out of the archive stay behind."""
+    for info in old.infolist():
+        name = info.filename
+        if name in done or name.startswith("/") or ".." in name.split("/") or name.endswith("/"):
+            continue
+        done.add(name)
+        stored = zipfile.ZIP_STORED if info.compress_type == zipfile.ZIP_STORED else zipfile.ZIP_DEFLATED
+        with old.open(info) as content, new.open(_info(name, stored), "w") as copied:
+            shutil.copyfileobj(content, copied, 1 << 18)
+
+
+def _info(name: str, how: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:
+    """A member without a date, so that the same translation is the same file."""
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    info.compress_type = how
+    return info

@@ -1,0 +1,140 @@
+"""A page of HTML with its paragraphs translated and all else as it was.
+
+Knows where in the tree the words of a paragraph go, and how a tree is written as XHTML, or as
+HTML. Walks the page with the reader's own ``markup.blocks``. Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from longread.reader.formats import markup
+from longread.tasks.translate.outputs.place import direction
+
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_RAW = frozenset(("script", "style"))
+_NAME = re.compile(r"[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?")
+_SPACES = {
+    "html": {"xmlns": "http://www.w3.org/1999/xhtml", "xmlns:epub": "http://www.idpf.org/2007/ops"},
+    "svg": {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"},
+    "math": {"xmlns": "http://www.w3.org/1998/Math/MathML"},
+}
+_PREFIXES = ("xml", "epub", "xlink")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+LINK = "↗"  # stands for a link whose words are somewhere in the translation
+
+
+class Page:
+    """A parsed page; ``blocks`` are its paragraphs as the reader counts them."""
+
+    def __init__(self, tree: LexborHTMLParser, *, xml: bool) -> None:
+        self.tree, self._xml = tree, xml
+        root = tree.body or tree.root
+        self.blocks = list(markup.blocks(root, Counter(), page=not xml)) if root is not None else []
+        self._texts: dict[int, str] = {}
+        self._after: dict[int, str] = {}
+        self._dropped: set[int] = set()
+
+    def put(self, number: int, text: str, *, layout: str, language: str) -> None:
+        """Set ``text`` in the place of block ``number``, or below its words."""
+        block = self.blocks[number]
+        spoken = [node for node in block.nodes if (node.text_content or "").strip()] or block.nodes
+        if not spoken:
+            return
+        if layout == "bilingual":
+            last = _outermost(spoken[-1])
+            span = f'<span class="translation"{_language(language, self._xml)}>{self._escaped(text)}</span>'
+            self._after[last.mem_id] = (
+                self._after.get(last.mem_id, "") + ("<br/>" if self._xml else "<br>") + span
+            )
+            return
+        main = next((node for node in spoken if _link(node) is None), spoken[0])
+        links = {_id(_link(main))}
+        for node in block.nodes:
+            link = _link(node)
+            new = LINK if link is not None and link.mem_id not in links else ""
+            links.add(_id(link))
+            self._say(node, text if node.mem_id == main.mem_id else new)
+        self._dropped |= {node.mem_id for node in block.breaks}
+
+    def _say(self, node: LexborNode, text: str) -> None:
+        held = self._texts.get(node.mem_id)  # a book in one <pre> is many paragraphs in one node
+        self._texts[node.mem_id] = text if not held else f"{held}\n\n{text}" if text else held
+
+    def written(self, *, language: str, layout: str, title: str = "") -> str:
+        """The whole page."""
+        declaration = '<?xml version="1.0" encoding="utf-8"?>\n' if self._xml else ""
+        body = "".join(self._parts(language, layout, title))
+        return f"{declaration}<!DOCTYPE html>\n{body}\n"
+
+    def _parts(self, language: str, layout: str, title: str) -> Iterator[str]:
+        stack = [(self.tree.root, True)] if self.tree.root is not None else []
+        while stack:
+            node, entering = stack.pop()
+            tag, after = node.tag or "", self._after.get(node.mem_id, "")
+            if tag == "-text":
+                text = self._texts.get(node.mem_id, node.text_content or "")
+                raw = not self._xml and node.parent is not None and node.parent.tag in _RAW
+                yield (text if raw else self._escaped(text)) + after
+            elif tag[:1] in "-!" or node.mem_id in self._dropped or not _NAME.fullmatch(tag):
+                continue
+            elif not entering:
+                yield f"</{tag}>{after}"
+            elif tag in _VOID:
+                end = "/>" if self._xml else ">"
+                yield f"<{tag}{self._attributes(node, tag, language, layout)}{end}{after}"
+            elif title and tag == "title" and node.parent is not None and node.parent.tag == "head":
+                yield f"<title>{self._escaped(title)}</title>"
+            else:
+                yield f"<{tag}{self._attributes(node, tag, language, layout)}>"
+                stack.append((node, False))
+                stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
+
+    def _attributes(self, node: LexborNode, tag: str, language: str, layout: str) -> str:
+        own = dict(node.attributes)
+        if tag == "html" or layout == "target":
+            for name in ("lang", "xml:lang", "dir"):
+                own.pop(name, None)
+        if self._xml:
+            own = {name: value for name, value in own.items() if self._allowed(name)}
+            own = {**own, **_SPACES.get(tag, {})}
+        said = "".join(f' {name}="{self._escaped(value or "")}"' for name, value in own.items())
+        return said + (_language(language, self._xml) if tag == "html" else "")
+
+    def _allowed(self, name: str) -> bool:
+        prefix, colon, _ = name.partition(":")
+        return bool(_NAME.fullmatch(name)) and prefix != "xmlns" and (not colon or prefix in _PREFIXES)
+
+    def _escaped(self, text: str) -> str:
+        return html.escape(_NOT_XML.sub("", text))
+
+
+def _language(language: str, xml: bool) -> str:
+    said = f' lang="{html.escape(language)}" dir="{direction(language)}"'
+    return said + (f' xml:lang="{html.escape(language)}"' if xml else "")
+
+
+def _link(node: LexborNode) -> LexborNode | None:
+    """The link that a text node stands in."""
+    at = node.parent
+    while at is not None and (at.tag or "") not in markup.BLOCKS:
+        if at.tag == "a" and at.attributes.get("href"):
+            return at
+        at = at.parent
+    return None
+
+
+def _outermost(node: LexborNode) -> LexborNode:
+    """The element of a line that holds ``node``, below the paragraph's own."""
+    while node.parent is not None and (node.parent.tag or "") not in markup.BLOCKS:
+        node = node.parent
+    return node
+
+
+def _id(node: LexborNode | None) -> int:
+    return node.mem_id if node is not None else 0

@@ -1,0 +1,168 @@
+"""EPUB: spine and contents, what is damaged, and what means harm."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from longread.errors import InputError, UnsupportedError
+from longread.reader.formats.archive import resolve
+from tests.reader import builders
+from tests.reader.builders import archive, package, page
+from tests.reader.held import paragraphs, text_of
+
+CONTAINER = {"META-INF/container.xml": builders.CONTAINER}
+
+
+def nav(*items):
+    return {"nav.xhtml": page("Contents", f'<nav epub:type="toc"><ol>{"".join(items)}</ol></nav>')}
+
+
+def test_the_spine_is_the_order_and_the_nav_the_contents():
+    pages = {
+        "b.xhtml": page("B", '<p>before</p><h1 id="one">One</h1><p>text</p><p id="two">Two</p><p>more</p>'),
+        "a%20b.xhtml": page("A", "<p>Three</p><p>last</p>"),
+    }
+    entries = nav(
+        '<li><a href="b.xhtml#one">One</a><ol><li><a href="b.xhtml#two">Two</a></li></ol></li>',
+        '<li><a href="a%2520b.xhtml">Three</a></li><li><a href="../../etc/passwd">Bad</a></li>',
+        '<li><a href="http://example.org/">Far</a></li><li><a href="b.xhtml#nowhere">Lost</a></li>',
+    )
+    text = text_of("epub", package(pages, entries))
+    whole = "".join(text.pieces())
+    text.close()
+    assert whole.split() == "before One text Two more".split()
+    assert [(mark.title, mark.depth, whole[mark.start : mark.body]) for mark in text.contents] == [
+        ("One", 1, "One"),
+        ("Two", 2, "Two"),
+        ("Lost", 1, ""),
+    ]
+    assert text.notes == ("1 of the files that this EPUB names are not in it",)
+
+
+def test_fields_and_headings_without_contents():
+    content = package(
+        {"a.xhtml": page("x", "<h1>One</h1><p>a</p><h1>Two</h1><p>b</p>")}, None, "T & U", "W. R.", "sv"
+    )
+    text = text_of("epub", content)
+    text.close()
+    assert text.fields == {"title": "T & U", "author": "W. R.", "language": "sv"}
+    assert [mark.title for mark in text.contents] == ["One", "Two"]
+
+
+def test_project_gutenbergs_words_are_left_out_and_places_move_along():
+    head = "<p>The Project Gutenberg eBook</p><p>*** START OF THE PROJECT GUTENBERG EBOOK X ***</p>"
+    foot = "<p>*** END OF THE PROJECT GUTENBERG EBOOK X ***</p><p>Licence</p>"
+    body = f"{head}<h2 id='a'>Alpha</h2><p>text</p><h2 id='b'>Beta</h2><p>text</p>{foot}"
+    entries = nav('<li><a href="a.xhtml#a">Alpha</a></li>', '<li><a href="a.xhtml#b">Beta</a></li>')
+    text = text_of("epub", package({"a.xhtml": page("x", body)}, entries))
+    whole = "".join(text.pieces())
+    text.close()
+    assert whole.split() == "Alpha text Beta text".split()
+    assert [whole[mark.start : mark.body] for mark in text.contents] == ["Alpha", "Beta"]
+
+
+def test_older_encodings_and_short_elements():
+    old = '<?xml version="1.0" encoding="windows-1251"?><html><head><title/></head>'
+    old += '<body><p>Привет<a id="x"/></p></body></html>'
+    assert paragraphs("epub", package({"a.xhtml": old.encode("cp1251")})) == ["Привет"]
+
+
+LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 9}">' for n in range(1, 30))
+ENTITIES = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">{LAUGHS}]><container>&a29;</container>'
+OUTSIDE = (
+    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><container>&e;</container>'
+)
+WHOLE = package({"a.xhtml": page("x", "<p>words</p>" * 400)})
+OPF = "OEBPS/book.opf"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (WHOLE[: len(WHOLE) // 2], "list of contents"),
+        (WHOLE[:-300] + WHOLE[-280:], "damaged EPUB"),
+        (WHOLE.replace(b"PK\x01\x02", b"PK\x01\x09"), "damaged EPUB"),
+        (archive({"mimetype": "application/epub+zip"}), "container.xml"),
+        (archive(CONTAINER), "book.opf"),
+        (archive(CONTAINER | {OPF: "no xml"}), "is no XML"),
+        (archive(CONTAINER | {OPF: "<package/>"}), "names no chapter"),
+        (archive({"META-INF/container.xml": "<c><rootfile full-path='../x'/></c>"}), "no package"),
+        (package({"a.xhtml": "x"}, extra={"META-INF/container.xml": ENTITIES}), "declares entities"),
+        (package({"a.xhtml": "x"}, extra={"META-INF/container.xml": OUTSIDE}), "declares entities"),
+        (package({"a.xhtml": " " * (1 << 25) + "x"}), "no book does that"),
+        (package({"a.xhtml": page("x", "<img/>")}), "no text"),
+    ],
+)  # fmt: skip
+def test_what_is_damaged_or_means_harm(content, what):
+    with pytest.raises(InputError, match=what) as caught:
+        text_of("epub", content)
+    assert "book.epub" in caught.value.message and caught.value.hint
+
+
+def test_many_large_chapters_are_refused_before_they_fill_the_disk(monkeypatch):
+    monkeypatch.setattr("longread.reader.formats.archive.WHOLE", 100_000)
+    pages = {f"{number}.xhtml": page("x", "word " * 9_000) for number in range(9)}
+    with pytest.raises(InputError, match="over 100,000 bytes"):
+        text_of("epub", package(pages))
+
+
+def test_one_damaged_chapter_is_missing_and_said_so():
+    pages = {f"{name}.xhtml": page("x", f"<p>chapter {name} {name * 3000}</p>") for name in "abc"}
+    content = bytearray(package(pages))
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        at = source.getinfo("OEBPS/b.xhtml").header_offset
+    content[at + 60] ^= 0xFF
+    text = text_of("epub", bytes(content))
+    assert text.notes == ("1 of 3 chapters are damaged and missing from the text",)
+    whole = "".join(text.pieces())
+    text.close()
+    assert "chapter a" in whole and "chapter b" not in whole and "chapter c" in whole
+
+
+def encrypted(algorithm, member):
+    return {
+        "META-INF/encryption.xml": "<encryption><EncryptedData>"
+        f'<EncryptionMethod Algorithm="{algorithm}"/><CipherData><CipherReference URI="{member}"/>'
+        "</CipherData></EncryptedData></encryption>"
+    }
+
+
+def test_drm_is_refused_and_scrambled_fonts_are_not():
+    pages = {"a.xhtml": page("x", "<p>words</p>")}
+    aes = "http://www.w3.org/2001/04/xmlenc#aes128-cbc"
+    with pytest.raises(UnsupportedError, match="DRM"):
+        text_of("epub", package(pages, extra=encrypted(aes, "OEBPS/a.xhtml")))
+    assert paragraphs(
+        "epub", package(pages, extra=encrypted("http://www.idpf.org/2008/embedding", "OEBPS/f.otf"))
+    ) == ["words"]
+
+
+def test_a_password_is_said_to_be_one():
+    content = bytearray(WHOLE)
+    for at in range(len(content) - 10):
+        if content[at : at + 4] == b"PK\x01\x02":
+            content[at + 8] |= 1
+    with pytest.raises(UnsupportedError, match="password"):
+        text_of("epub", bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("href", "place"),
+    [
+        ("b.xhtml#x", ("OEBPS/text/b.xhtml", "x")),
+        ("../c.xhtml", ("OEBPS/c.xhtml", "")),
+        ("#y", ("OEBPS/text/a.xhtml", "y")),
+        ("a%20b.xhtml", ("OEBPS/text/a b.xhtml", "")),
+        ("../../../etc/passwd", None),
+        ("/etc/passwd", None),
+        ("%2e%2e/%2e%2e/%2e%2e/x", None),
+        ("file:///etc/passwd", None),
+        ("//host/x", None),
+        ("http://[", None),
+    ],
+)
+def test_places_never_leave_the_archive(href, place):
+    assert resolve("OEBPS/text/a.xhtml", href) == place

@@ -1,0 +1,162 @@
+"""HTML: what is a paragraph, what is no text, and how a page says its encoding."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longread.errors import InputError
+from tests.reader.held import left_out, paragraphs, text_of
+
+
+def web(body, head=""):
+    return f"<!DOCTYPE html><html><head>{head}</head><body>{body}</body></html>".encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("<p>One\n  two&nbsp;three</p><p>Four</p>", ["One two three", "Four"]),
+        (
+            "<div>Loose <b>words</b><p>A paragraph</p>and more</div>",
+            ["Loose words", "A paragraph", "and more"],
+        ),
+        ("<p>Roses<br>Violets<br/>  Sugar</p>", ["Roses\nViolets\nSugar"]),
+        ("One<br><br>Two<br> <br>Three<br>Four", ["One", "Two", "Three\nFour"]),
+        ("<pre>A line\n  and one\n\nNew verse</pre>", ["A line\nand one", "New verse"]),
+        ("<p>soft\u00adhyphen\u200b</p>", ["softhyphen"]),
+        (
+            "<table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td><p>2</p></td></tr></table>",
+            ["A | B", "1 | 2"],
+        ),
+        ("<table><tr><td><p>x</p><p>y</p></td><td>z</td></tr></table>", ["x", "y", "z"]),
+        ("<ul><li>one</li><li>two<ul><li>three</li></ul></li></ul>", ["one", "two", "three"]),
+        ("<p><ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>を読む</p>", ["漢字を読む"]),
+        ('<p>Truth<sup><a href="#n1">1</a></sup> is<a href="#f2" class="noteref">*</a>.</p>', ["Truth is."]),
+        (
+            '<p>So<a href="#f">[12]</a> it is, in <a href="#c3">chapter 3</a>.</p>',
+            ["So it is, in chapter 3."],
+        ),
+        ('<p>On <span class="pagenum"><a id="p3">[Pg 3]</a></span>we go</p>', ["On we go"]),
+        ('<p><img src="i.png" alt="I"/>t is <img alt="A ship"/>true</p>', ["It is true"]),
+        (
+            "<script>var a</script><style>p</style><p hidden>x</p><p style='display: none'>y</p><p>z</p>",
+            ["z"],
+        ),
+        ("<nav>Menu</nav><p>Text</p><footer>Us</footer>", ["Text"]),
+        ("<p>a &lt;b&gt; &amp; \x1b[31mc</p>", ["a <b> & [31mc"]),
+        ("<p>unclosed <i>tags<p>and <b>more", ["unclosed tags", "and more"]),
+    ],
+)
+def test_paragraphs(body, found):
+    assert paragraphs("html", web(body)) == found
+
+
+def test_what_is_left_out_is_counted():
+    body = (
+        '<p>a<sup><a href="#n">1</a></sup></p><img alt="A ship"/><img/><ruby>漢<rt>か</rt></ruby><nav>m</nav>'
+    )
+    assert left_out("html", web(body)) == (
+        "1 mark of a note",
+        "2 images",
+        "1 reading beside characters",
+        "1 menu or footer",
+    )
+
+
+def test_headings_are_the_contents():
+    text = text_of("html", web("<h1>Book</h1><h2>Chapter I.<br>The Sea</h2><p>x</p><h3>Part</h3>"))
+    assert [(mark.title, mark.depth) for mark in text.contents] == [
+        ("Book", 1),
+        ("Chapter I. The Sea", 2),
+        ("Part", 3),
+    ]
+    whole = "".join(text.pieces())
+    assert [whole[mark.start : mark.body].replace("\n", " ") for mark in text.contents][
+        1
+    ] == "Chapter I. The Sea"
+    text.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "word"),
+    [
+        (
+            web("<p>Привет</p>", "<meta charset=windows-1251>").decode().encode("cp1251"),
+            "windows-1251",
+            "Привет",
+        ),
+        (b'<?xml version="1.0" encoding="GBK"?><html><p>' + "你好世界".encode("gbk"), "gb18030", "你好世界"),
+        (web("<p>café</p>").decode().encode("utf-16"), "utf-16-le", "café"),
+        (b"\xef\xbb\xbf" + web("<p>café</p>", "<meta charset=latin-1>"), "utf-8-sig", "café"),
+        (web("<p>café</p>", "<meta charset=nonsense>"), "utf-8", "café"),
+        (web("<p>café</p>", "<meta charset=utf-16>"), "utf-8", "café"),
+    ],
+)
+def test_encodings(content, encoding, word):
+    text = text_of("html", content)
+    assert (text.charset.name, "".join(text.pieces()).strip()) == (encoding, word)
+    text.close()
+
+
+def test_title_author_and_language_are_stated():
+    head = '<title>A &amp; B</title><meta name="author" content="C. Writer">'
+    head += '<meta name="DC.title" content="The Book">'
+    text = text_of("html", web("<p>x</p>", head).replace(b"<html>", b'<html lang="sv">'))
+    assert text.fields == {"title": "The Book", "author": "C. Writer", "language": "sv"}
+    text.close()
+
+
+def test_xml_closes_what_html_does_not():
+    body = b'<body><p>a<a id="x"/>b</p><script src="y"/><p>c</p></body>'
+    assert paragraphs("html", b'<?xml version="1.0"?><html><head><title/></head>' + body) == ["ab", "c"]
+
+
+@pytest.mark.parametrize("content", [web(""), web("<img>"), web("<p hidden>x</p>"), b"<html>"])
+def test_a_page_without_text_is_said_to_be_one(content):
+    with pytest.raises(InputError, match="no text"):
+        text_of("html", content)
+
+
+def test_an_enormous_page_is_refused():
+    with pytest.raises(InputError, match="up to 33,554,432"):
+        text_of("html", web("x" * (1 << 25)))
+
+
+PARTS = (
+    *(
+        "<p>",
+        "</p>",
+        "<br>",
+        "<b>",
+        "</b>",
+        "<pre>",
+        "</pre>",
+        "<table><tr><td>",
+        "</td></tr></table>",
+        "</div>",
+    ),
+    *(
+        "<ruby>x<rt>y</rt></ruby>",
+        "<!-- z -->",
+        "&amp;",
+        "<h2>",
+        "</h2>",
+        "<li>",
+        "<div id=x>",
+        "\n\n",
+        "<img alt=I>",
+    ),
+    *("<sup><a href='#x'>1</a></sup>", " word ", " word ", "]]>"),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=60))
+def test_no_markup_comes_through_and_every_word_does(parts):
+    text = text_of("html", web("".join(parts) + "</table></pre><p>end</p>"))
+    whole = "".join(text.pieces())
+    text.close()
+    assert "<" not in whole and "\n\n\n" not in whole and whole.rstrip().endswith("end")
+    assert whole.count("word") == parts.count(" word ")
