@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from longread.config import Options
 from longread.errors import Interrupted
 from longread.events import Done, Event, Note, Progress, Text
-from longread.tasks import reading
+from longread.tasks import estimate, reading
 from longread.tasks.continue_.ending import Ending, longest, seam
 from longread.tasks.gather import gatherer_for
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from longread.engine.writing import Writing
     from longread.model.load import LoadedModel
 
+TOKENS = 500  # where nobody says how many
 _PER_TOKEN = 12  # characters of the text's end that hold a token, with much to spare
 _TICK = 16  # tokens between two words on how far it is
+_SAMPLE = 100  # tokens that say how long others take
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def continue_(
     path: str,
     options: Options,
     *,
-    tokens: int = 500,
+    tokens: int = TOKENS,
     begin: str = "",
     until: str = "",
     temperature: float = 0.8,
@@ -74,7 +76,7 @@ def continue_(
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         loaded = reading.load(job)
-        yield from reading.introduce(job, loaded)
+        yield from reading.introduce(job, loaded, writes=tokens)
         if not loaded.trust.writes:
             yield Note(f"{loaded.name} is too small a model to tell a story: expect words in the text's "
                        "manner, not sense")  # fmt: skip
@@ -103,7 +105,7 @@ def _write(
     """Text, notes and progress; returns what was written, and whether Ctrl-C cut it short."""
     from longread.engine.writing import Writing
 
-    memory = session.memory
+    memory, began = session.memory, time.perf_counter()
     reach = max(job.start, job.end - _PER_TOKEN * session.shape.window)
     tail = "".join(job.document.text(reach, job.end))
     off = session.lora is not None and not memory.answering_adapter
@@ -120,6 +122,9 @@ def _write(
                     yield event
         except Interrupted:
             partial = True
+    if writing.written >= _SAMPLE:
+        speed = writing.written / (time.perf_counter() - began)
+        estimate.remember_speed(loaded.found, session.shape, job.options, speed, writing=True)
     job.tally.extra |= {"written": writing.written, "learned_writing": writing.learned}
     if writing.skipped:
         yield job.warn(f"{writing.skipped} steps were skipped: their gradients were not finite")
@@ -158,6 +163,7 @@ def _events(
                 if shown:
                     yield Text(shown)
                 if ending.over:
+                    yield from _remark(ending.over, wish, job)
                     return
                 if writing.written >= told + _TICK:
                     told = writing.written
@@ -176,12 +182,11 @@ def _progress(written: int, wanted: int, seconds: float) -> Progress:
 
 
 def _remark(reason: str, wish: Wish, job: reading.Job) -> Iterator[Event]:
+    """Why the text is over, where the user did not ask for that."""
     if reason == "loop":
         yield job.warn("the text went in circles again and again and was stopped; another --seed or a higher "
                        "--temperature may do better")  # fmt: skip
-    elif wish.until:
-        yield Note(
-            f"{wish.until!r} was not written within {longest(wish.tokens)} tokens; --tokens N writes more"
-        )
-    else:
+    elif wish.until and reason != "until":
+        yield Note(f"stopped near {wish.tokens} tokens without {wish.until!r}; --tokens N writes more")
+    elif reason == "length":
         yield Note("no sentence ended near the length asked for: the last one is not complete")
