@@ -63,7 +63,8 @@ class Writing:
         self._lora = session.lora if learn else None
         self._size = session.shape.block
         window = self._policy.window - self._policy.sinks
-        self._past: deque[int] = deque(past[-(self._policy.seen - self._policy.sinks) :], maxlen=window)
+        known = min(len(past), self._policy.seen - self._policy.sinks)  # what the sinks borrowed is theirs
+        self._past: deque[int] = deque(past[len(past) - known :], maxlen=window)
         self._lately: deque[int] = deque(maxlen=REACH)
         self._hidden: Tensor | None = session.last
         self._new = 0  # tokens since the last block was full

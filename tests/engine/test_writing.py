@@ -85,9 +85,9 @@ def test_a_block_said_is_the_same_tokens_written_one_by_one(model, stateful, reu
     (said, lora, *counts), (written, other, *others) = found
     assert counts == others and counts[0] == 48  # the fourth block is not full
     # A policy without a cache sees less of the past the longer the block is: only the learning is the same.
-    tolerance = 1e-6 if stateful else math.inf
+    tolerance = 1e-4 if stateful else math.inf
     assert max(abs(a - b) for a, b in zip(said, written, strict=True)) < tolerance
-    assert torch.allclose(lora, other, atol=1e-6)
+    assert torch.equal(lora, other)
 
 
 def test_inside_the_window_and_without_an_adapter_it_is_the_stock_forward(model):

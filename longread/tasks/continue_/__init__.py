@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from longread.config import Options
 from longread.errors import Interrupted
 from longread.events import Done, Event, Note, Progress, Text
+from longread.model.catalog import TRUSTED_FROM
 from longread.tasks import estimate, reading
 from longread.tasks.continue_.ending import Ending, longest, seam
 from longread.tasks.gather import gatherer_for
@@ -77,7 +78,7 @@ def continue_(
         yield from reading.announce(job)
         loaded = reading.load(job)
         yield from reading.introduce(job, loaded, writes=tokens)
-        if not loaded.trust.writes:
+        if loaded.parameters < TRUSTED_FROM:
             yield Note(f"{loaded.name} is too small a model to tell a story: expect words in the text's "
                        "manner, not sense")  # fmt: skip
         gatherer = gatherer_for(job, loaded, hold=False) if options.save else None
