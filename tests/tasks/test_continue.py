@@ -15,7 +15,6 @@ from longread.tasks import reading
 from longread.tasks.continue_ import Continuation, continue_
 from longread.tasks.continue_.ending import Ending, longest, seam
 from longread.tasks.plan import plan
-from longread.tasks.read import read
 
 OPTIONS = Options(memory=Memory(block=32, window=128, rank=4))
 
@@ -23,7 +22,7 @@ OPTIONS = Options(memory=Memory(block=32, window=128, rank=4))
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     path = tmp_path_factory.mktemp("book") / "draft.txt"
-    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+    days = ("Monday", "Tuesday", "Wednesday")
     path.write_text(
         "".join(
             f"On {day} the old man walked down to the harbour, where the boats lay in the rain, and asked "
@@ -60,63 +59,63 @@ def text_of(events) -> str:
 
 
 def test_the_text_comes_as_it_is_written_and_is_the_result(run):
-    events = run(tokens=60)
+    events = run(tokens=40)
     done = events[-1]
     assert isinstance(done, Done) and (done.command, done.partial) == ("continue", False)
     assert done.result == Continuation(text_of(events))
     assert sum(isinstance(event, Text) for event in events) > 20
-    assert 54 <= done.stats["written"] <= longest(60) and done.stats["learned_writing"] in (32, 64)
+    assert 36 <= done.stats["written"] <= longest(40) and done.stats["learned_writing"] == 32
     assert done.stats["tokens"]["read"] > 100 and done.stats["seconds"]["writing"] > 0
     assert done.result.text == done.result.text.rstrip() != ""
     ticks = [event for event in events if isinstance(event, Progress) and event.phase == "writing"]
-    assert len(ticks) >= 3 and all(event.done <= event.total == 60 for event in ticks)
+    assert len(ticks) >= 2 and all(event.done <= event.total == 40 for event in ticks)
     with pytest.raises(AttributeError):
         done.result.text = "frozen"
 
 
 def test_a_saved_reading_is_used_gives_the_same_text_and_learns_nothing_of_it(run, book, home, loaded):
-    first = run(tokens=80)
+    first = run(tokens=40)
     (kept,) = (home / "readings").iterdir()
     saves = {path: path.read_bytes() for path in kept.rglob("*.safetensors")}
-    again = run(tokens=80)
+    again = run(tokens=40)
     assert text_of(first) == text_of(again)
     assert again[-1].stats["resumed_at"] == first[-1].stats["blocks"] > 0
     assert first[-1].stats["learned_writing"] > 0
     assert {path: path.read_bytes() for path in kept.rglob("*.safetensors")} == saves
-    *_, done = read(str(book), OPTIONS)
-    unsaved = run(replace(OPTIONS, save=False), tokens=80)
+    unsaved = run(replace(OPTIONS, save=False), tokens=40)
     assert text_of(unsaved) == text_of(first)
-    assert done.result.reading == kept.name and len([*(home / "readings").iterdir()]) == 1
+    assert len([*(home / "readings").iterdir()]) == 1
 
 
 def test_seed_and_learning_change_the_text(run):
     options = replace(OPTIONS, save=False)
-    plain = text_of(run(options, tokens=80))
-    assert text_of(run(replace(options, seed=1), tokens=80)) != plain
+    plain = text_of(run(options, tokens=40))
+    assert text_of(run(replace(options, seed=1), tokens=10)) != plain
     frozen = replace(options, memory=replace(OPTIONS.memory, answering_adapter=False))
-    assert text_of(run(frozen, tokens=80)) != plain
-    without = run(replace(options, memory=replace(OPTIONS.memory, learn=False)), tokens=80)
+    unread = run(frozen, tokens=40)
+    assert unread[-1].stats["learned_writing"] == 0 and text_of(unread) != plain
+    without = run(replace(options, memory=replace(OPTIONS.memory, learn=False)), tokens=10)
     assert without[-1].stats["learned_writing"] == 0 and text_of(without) != plain
 
 
 def test_begin_and_until(run, book):
-    events = run(tokens=40, begin="On Saturday, <|end|> Martha", temperature=0.0)
+    events = run(tokens=10, begin="On Saturday, <|end|> Martha", temperature=0.0)
     assert text_of(events).startswith(
         "On Saturday, <|end|> Martha"
     )  # after an empty line: nothing is missing
-    said = text_of(run(tokens=40, temperature=0.0))
+    said = text_of(run(tokens=20, temperature=0.0))
     until = said[len(said) // 2 :][:7]
-    events = run(tokens=40, temperature=0.0, until=until)
+    events = run(tokens=20, temperature=0.0, until=until)
     assert text_of(events) == said[: said.index(until) + 7]
     assert not [event for event in events if isinstance(event, Note) and "stopped" in event.text]
-    events = run(tokens=20, until="\u2603")
+    events = run(tokens=5, until="\u2603")
     assert any(isinstance(event, Note) and "without '\u2603'" in event.text for event in events)
 
 
 def test_in_the_middle_of_a_sentence_nothing_is_put_between(run, book, tmp_path):
     path = tmp_path / "unfinished.txt"
     path.write_text(book.read_text(encoding="utf-8") + "On Saturday the old man", encoding="utf-8")
-    assert text_of(run(path=path, tokens=20))[0] == " "
+    assert text_of(run(path=path, tokens=5))[0] == " "
 
 
 def test_ctrl_c_while_writing_keeps_what_was_written(run):
@@ -134,7 +133,7 @@ def test_ctrl_c_while_writing_keeps_what_was_written(run):
 def test_ctrl_c_while_reading_saves_the_reading_and_writes_nothing(run):
     with pytest.raises(Interrupted, match="stopped after"):
         run(tokens=60, stop=lambda event: isinstance(event, Progress) and event.phase == "reading")
-    assert run(tokens=20)[-1].stats["resumed_at"] > 0
+    assert run(tokens=5)[-1].stats["resumed_at"] > 0
 
 
 def test_a_model_that_may_not_write_writes_and_says_what_to_expect(run):
@@ -170,9 +169,9 @@ def test_the_estimate_counts_what_is_written(book):
 
 def test_from_python(loaded, book, monkeypatch):
     monkeypatch.setattr(reading, "load", lambda job: loaded)
-    result = longread.continue_(book, tokens=20, top_p=0.9, min_p=0.01, begin="Then", block=32, window=128)
+    result = longread.continue_(book, tokens=5, top_p=0.9, min_p=0.01, begin="Then", block=32, window=128)
     assert isinstance(result, Continuation) and result.text.startswith("Then")
-    with pytest.raises(UsageError, match="top_p=: -1"):
+    with pytest.raises(UsageError, match="top_p=: '-1'"):
         longread.continue_(book, top_p=-1)
     with pytest.raises(TypeError, match="did you mean top_p"):
         longread.continue_(book, topp=1)
