@@ -214,7 +214,7 @@ def ended(pieces: str, tokens: int, **options) -> tuple[str, str]:
         ("It| rained|.|\n\n|She| went", 4, ("It rained.", "paragraph")),
         ("It| rained|.|\n\n|She| went", 5, ("It rained.\n\nShe went", "")),  # too early for a paragraph's end
         ("It| rained|.|\n|\n|She", 5, ("It rained.", "paragraph")),
-        ("It| rained|.|\n|She| went", 4, ("It rained.\nShe went", "")),  # a line of a paragraph
+        ("It| rained|.|\n|She| went", 5, ("It rained.\nShe went", "")),  # a line of a paragraph
         ("It| rained|.| She| went|.| He", 3, ("It rained.", "sentence")),
         ("It| rained|.| She| went|.| He", 4, ("It rained. She went.", "sentence")),
         ("It| was| Mr|.| Smith|.| He", 3, ("It was Mr. Smith.", "sentence")),
