@@ -86,7 +86,7 @@ def test_wrong_usage_and_a_dry_run(main, book):
 
 @posix
 def test_ctrl_c_leaves_a_valid_part(start_cli, book, tmp_path):
-    child = start_cli("continue", book, *SMALL, "--tokens", "1000", "-o", "more.txt")
+    child = start_cli("continue", book, *SMALL, "--tokens", "500", "-o", "more.txt")
     seen = ""
     while "writing " not in seen:
         line = child.stderr.readline()
