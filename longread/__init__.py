@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import LongreadError as LongreadError
     from .jobs import ask as ask
+    from .jobs import continue_ as continue_
     from .jobs import read as read
     from .jobs import score as score
     from .jobs import stream as stream
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOME = {"LongreadError": "errors"} | dict.fromkeys(("ask", "read", "score", "stream", "summarize"), "jobs")
+_HOME = {"LongreadError": "errors"} | dict.fromkeys(
+    ("ask", "continue_", "read", "score", "stream", "summarize"), "jobs"
+)
 
-__all__ = ["LongreadError", "__version__", "ask", "read", "score", "stream", "summarize"]
+__all__ = ["LongreadError", "__version__", "ask", "continue_", "read", "score", "stream", "summarize"]
 
 
 def __getattr__(name: str) -> Any:

@@ -96,6 +96,11 @@ class Setting:
         return f"--{self.name}"
 
     @property
+    def keyword(self) -> str:
+        """Its name as a Python keyword."""
+        return self.name.replace("-", "_")
+
+    @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return "LONGREAD_" + self.name.upper().replace("-", "_")

@@ -7,6 +7,7 @@ terminal; loads no task, and so no torch, before a job starts.
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,29 +26,36 @@ def _arms() -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """A task as the user knows it. ``settings`` are the options it does not share."""
+    """A task as the user knows it. ``settings`` are the options it does not share; ``streams`` says that its
+    answer is text which is shown as it comes."""
 
     name: str
     noun: str
     settings: tuple[Setting, ...] = ()
     rivals: tuple[str, ...] = ()
+    streams: bool = False
+
+    @property
+    def task(self) -> str:
+        """Its name in Python: of the module in ``tasks`` and of the function there."""
+        return self.name + "_" * keyword.iskeyword(self.name)
 
     def parse(self, given: Mapping[str, Any], where: str = "--{}") -> dict[str, Any]:
-        """The given ones of the job's own options, checked; ``where`` words an error."""
+        """The given ones of the job's own options, by keyword and checked; ``where`` words an error."""
         both = [where.format(name) for name in self.rivals if given.get(name) is not None]
         if len(both) > 1:
             raise UsageError(f"{' and '.join(both)} contradict each other", "give one of them")
-        own = {setting.name: setting for setting in self.settings}
+        own = {name: setting for setting in self.settings for name in (setting.name, setting.keyword)}
         return {
-            name: own[name].parse(value, where.format(name))
+            own[name].keyword: own[name].parse(value, where.format(name))
             for name, value in given.items()
             if name in own and value is not None
         }
 
     def start(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
         """The job's events; its task is imported here and not before."""
-        task = importlib.import_module(f"longread.tasks.{self.name}")
-        return getattr(task, self.name)(path, options, **own)
+        task = importlib.import_module(f"longread.tasks.{self.task}")
+        return getattr(task, self.task)(path, options, **own)
 
     def plan(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
         """The events of a dry run: the text is opened and counted, no model reads it."""
@@ -74,6 +82,21 @@ _ASK = (
     _own("lang", str, None, "language to answer in; the book's own where not given", metavar="CODE"),
 )  # fmt: skip
 
+_CONTINUE = (
+    _own("tokens", int, 500, "about so many tokens; it stops where a paragraph ends", metavar="N", least=1),
+    _own("begin", str, None, "start a new paragraph with these words", metavar="TEXT"),
+    _own("until", str, None, "stop after these words", metavar="TEXT"),
+    _own("temperature", float, 0.8, "0 takes the likeliest token each time", metavar="T", least=0),
+    _own("top-p", float, 0.95, "draw from the likeliest tokens that have this share", metavar="P", least=0),
+    _own("top-k", int, 0, "draw from so many of the likeliest tokens; 0 from all", metavar="K", least=0),
+    _own("min-p", float, 0.0, "leave out tokens less likely than this share of the likeliest", metavar="P",
+         least=0),
+    _own("repetition-penalty", float, 1.1, "above 1: say less of what was just written again", metavar="R",
+         least=0),
+    _own("kv-reuse", int, None, "blocks until the window is encoded again; auto: once it was written full",
+         metavar="N|auto", least=1, auto=True),
+)  # fmt: skip
+
 _SCORE = (
     _own("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
          "+paper; separated by commas", metavar="LIST", choices=_arms),
@@ -82,6 +105,7 @@ _SCORE = (
 JOBS: dict[str, Job] = {
     "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
     "ask": Job("ask", "answers", _ASK),
+    "continue": Job("continue", "continuation", _CONTINUE, streams=True),
     "read": Job("read", "reading"),
     "score": Job("score", "score", _SCORE),
 }
@@ -90,7 +114,7 @@ JOBS: dict[str, Job] = {
 def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[Event]:
     """The events of one job, the last of them ``Done``.
 
-    ``task`` is "summarize", "ask", "read" or "score"; ``path`` a file, "-" for the pipe, or
+    ``task`` is "summarize", "ask", "continue", "read" or "score"; ``path`` a file, "-" for the pipe, or
     "sample:en". Options are named as on the command line, ``learn=False`` for
     ``--no-learn``, and take precedence over LONGREAD_<OPTION> and config.toml, as flags do.
     TypeError for a name that does not exist, LongreadError for everything else.
@@ -101,7 +125,7 @@ def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[
     job = JOBS[task]
     # What concerns the terminal alone (progress, quiet, verbose) is no keyword here.
     names = [
-        s.name for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")
+        s.keyword for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")
     ]
     fresh = bool(options.pop("fresh", False))  # a flag alone: no file or variable may throw a reading away
     for name in options:
@@ -134,6 +158,15 @@ def ask(path: str | os.PathLike[str], *questions: str, **options: Any) -> Any:
     Options: questions (a file), evidence, answer, lang and the shared ones.
     """
     return _result("ask", path, {"question": questions or None, **options})
+
+
+def continue_(path: str | os.PathLike[str], **options: Any) -> Any:
+    """What a text might go on with: ``text``.
+
+    Options: tokens, begin, until, temperature, top_p, top_k, min_p, repetition_penalty, kv_reuse and the
+    shared ones.
+    """
+    return _result("continue", path, options)
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Any:

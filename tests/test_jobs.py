@@ -20,6 +20,7 @@ def test_the_public_names_are_sorted_real_and_complete():
         "LongreadError",
         "__version__",
         "ask",
+        "continue_",
         "read",
         "score",
         "stream",

@@ -23,6 +23,7 @@ from .crash import foreseen
 from .interrupt import Stop, follow
 from .output import OutputFile
 from .render import answers, machine, screen, streams
+from .render.prose import Prose
 
 INTERRUPTED, PARTIAL = 130, 3
 
@@ -103,10 +104,14 @@ class Run:
     def perform(self, file: str, place: Place, stop: Stop) -> int:
         """The job itself: show its events, write its answer."""
         start = self.job.plan if self.dry_run else self.job.start
+        prose = None
+        if self.job.streams and not (self.as_json or self.as_lines or self.dry_run):
+            prose = Prose(self.screen, place)
+        show = prose.show if prose else self.screen.show
         done, planned = None, None
         for event in follow(start(file, self.options, self.own), stop):
             if not (self.dry_run and isinstance(event, Planned)):  # there the plan is the answer
-                self.screen.show(event)
+                show(event)
             if self.as_lines:
                 place.write(machine.event_line(event))
                 if not self.output:
@@ -118,7 +123,9 @@ class Run:
         self.screen.close()
         if done is None:
             raise LongreadError(f"{self.job.name} ended without a result")
-        if not self.as_lines:
+        if prose is not None:
+            prose.end()
+        elif not self.as_lines:
             self._answer(done, planned, place)
         written = place.commit(done.partial)
         self._finish(file, done, written)
@@ -143,7 +150,8 @@ class Run:
             return
         self.screen.finish(done)
         if done.partial and not written:
-            self.screen.say("the answer covers only what was read")
+            short = "stopped here" if self.job.streams else "the answer covers only what was read"
+            self.screen.say(short)
         if written:
             self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.unbroken(written)}")
         if not done.partial and not self.several:

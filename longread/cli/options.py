@@ -50,9 +50,8 @@ def parameter(setting: Setting) -> inspect.Parameter:
         autocompletion=complete if choices else None,
     )
     kind = bool | None if switch else str | None
-    name = setting.name.replace("-", "_")
     keyword = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, keyword, default=None, annotation=Annotated[kind, option])
+    return inspect.Parameter(setting.keyword, keyword, default=None, annotation=Annotated[kind, option])
 
 
 Command = Callable[..., Any]
@@ -68,7 +67,7 @@ def takes(*own: Setting, output: Sequence[Setting] = OUTPUT) -> Callable[[Comman
     def wrap(command: Command) -> Command:
         @functools.wraps(command)
         def called(**values: Any) -> Any:
-            given = {s.name: values.pop(s.name.replace("-", "_")) for s in settings}
+            given = {s.name: values.pop(s.keyword) for s in settings}
             return command(**values, **{name: value for name, value in given.items() if value is not None})
 
         signature = inspect.signature(command, eval_str=True)

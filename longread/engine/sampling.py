@@ -7,7 +7,7 @@ them. Knows no model and no cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,9 +20,10 @@ from longread.errors import ModelError, UsageError
 class Sampling:
     """How tokens are drawn. Temperature 0 takes the likeliest token each time.
 
-    ``top_k`` 0, ``top_p`` 1, ``min_p`` 0 and ``repetition_penalty`` 1 switch each off.
-    The penalty counts what was generated, not the prompt: a prompt is the book, and its
-    names should come back. ``UsageError`` for a value out of range.
+    ``top_k`` 0, ``top_p`` 1, ``min_p`` 0 and ``repetition_penalty`` 1 switch each off, and so
+    does ``no_repeat`` 0: no run of so many tokens is written twice. Both count what was
+    generated, not the prompt: a prompt is the book, and its names should come back.
+    ``UsageError`` for a value out of range.
     """
 
     temperature: float = 0.0
@@ -30,6 +31,7 @@ class Sampling:
     top_p: float = 1.0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
+    no_repeat: int = 0
 
     def __post_init__(self) -> None:
         allowed = {
@@ -38,6 +40,7 @@ class Sampling:
             "top_p": (0.0 < self.top_p <= 1.0, "above 0 and at most 1"),
             "min_p": (0.0 <= self.min_p <= 1.0, "from 0 to 1"),
             "repetition_penalty": (0.0 < self.repetition_penalty < math.inf, "above 0"),
+            "no_repeat": (self.no_repeat >= 0, "0 or more"),
         }
         for name, (fits, words) in allowed.items():
             if not fits:
@@ -51,15 +54,22 @@ GREEDY = Sampling()
 
 
 class Sampler:
-    """Draws tokens one by one; the same scores and seed give the same tokens, on any device."""
+    """Draws tokens one by one; the same scores and seed give the same tokens, on any device.
 
-    def __init__(self, sampling: Sampling, seed: int = 0) -> None:
+    The ids ``never`` are not drawn.
+    """
+
+    def __init__(self, sampling: Sampling, seed: int = 0, never: Collection[int] = ()) -> None:
         from transformers import generation as hf
 
         # In the order of transformers' own generate().
         self._processors = hf.LogitsProcessorList()
         if sampling.repetition_penalty != 1.0:
             self._processors.append(hf.RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty)))
+        if sampling.no_repeat:
+            self._processors.append(hf.NoRepeatNGramLogitsProcessor(sampling.no_repeat))
+        if never:
+            self._processors.append(hf.SuppressTokensLogitsProcessor(sorted(never)))
         self._greedy = sampling.temperature == 0.0
         if not self._greedy:
             self._processors.append(hf.TemperatureLogitsWarper(float(sampling.temperature)))

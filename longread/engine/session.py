@@ -178,6 +178,16 @@ class Session:
         )
         return [*events, report]
 
+    @property
+    def first(self) -> Tensor:
+        """Ids [sinks] of the stream's sinks; empty before the first block."""
+        return self._first
+
+    @property
+    def last(self) -> Tensor | None:
+        """The hidden state [1, width] after the last token read; None before the first block."""
+        return self._last
+
     def state(self) -> dict[str, Tensor]:
         """All that the next block depends on, as tensors by name; empty before the first block."""
         if self.policy is None:

@@ -22,6 +22,8 @@ _SAMPLE = 40_000  # characters encoded to learn how many a token has
 # Share of the matrix rate that reading a block reaches, measured with the bundled model (docs/log.md).
 _EFFICIENCY = 0.25
 _LEARNING = 3.0  # a block that is learned from costs about so much more
+_ONE_BY_ONE = 8.0  # a token that is written, than one that is read and learned from
+_WRITING = "/writing"
 
 
 class Sizes(Protocol):
@@ -78,16 +80,30 @@ def _characters_per_token(job: Job, encoder: Any) -> float:
     return max(len(sample), 1) / max(len(encoder.encode(sample)), 1)
 
 
-def remember_speed(found: Found, shape: Sizes, options: Options, speed: float) -> None:
-    """Keep the tokens a second of a finished reading for the next estimate."""
-    remember("speeds.json", _key(found, shape, options), round(speed, 1))
+def writing_seconds(found: Found, shape: Sizes, options: Options, tokens: int) -> float:
+    """How long ``tokens`` take to write, one by one, learned from unless ``options`` say otherwise."""
+    known = _known(found, shape, options, _WRITING)
+    return tokens / (known or _speed(found, shape, options) / _ONE_BY_ONE)
+
+
+def remember_speed(
+    found: Found, shape: Sizes, options: Options, speed: float, *, writing: bool = False
+) -> None:
+    """Keep the tokens a second of a finished reading, or of a text written, for the next estimate."""
+    remember("speeds.json", _key(found, shape, options) + _WRITING * writing, round(speed, 1))
+
+
+def _known(found: Found, shape: Sizes, options: Options, kind: str = "") -> float:
+    """Tokens a second as measured on this machine; 0 where they were not."""
+    known = recall("speeds.json").get(_key(found, shape, options) + kind)
+    return float(known) if isinstance(known, int | float) and known > 0 else 0.0
 
 
 def _speed(found: Found, shape: Sizes, options: Options) -> float:
     """Tokens a second: as measured on this machine, else from its matrix rate."""
-    known = recall("speeds.json").get(_key(found, shape, options))
-    if isinstance(known, int | float) and known > 0:
-        return float(known)
+    known = _known(found, shape, options)
+    if known:
+        return known
     cost = 2.0 * parameter_count(found.config) * (_LEARNING if options.memory.learn else 1.0)
     return max(_matrix_rate() * _EFFICIENCY / cost, 0.01)
 

@@ -6,7 +6,7 @@ Knows the text, the model's config and the speeds measured before. Imports no to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from longread.config import Options
@@ -34,8 +34,15 @@ def plan(command: str, path: str, options: Options, **task_options: Any) -> Iter
         with job.tally.phase("load"):
             encoder = load_encoder(found.folder)
         passes = len(task_options.get("arms", ())) or 1
-        planned = estimate.plan(job, found, encoder, _sizes(found, options))
-        yield Planned(**{**vars(planned), "seconds": planned.seconds * passes})
+        sizes = _sizes(found, options)
+        planned = estimate.plan(job, found, encoder, sizes)
+        seconds = planned.seconds * passes
+        if command == "continue":
+            from longread.tasks.continue_ import TOKENS
+
+            seconds += estimate.writing_seconds(found, sizes, options, task_options.get("tokens", TOKENS))
+        planned = replace(planned, seconds=seconds)
+        yield Planned(**vars(planned))
         job.tally.unread = planned.tokens
         yield Done(command, options.model, job.document.as_dict(), planned, job.tally.as_dict())
 

@@ -116,8 +116,9 @@ def shape_of(loaded: LoadedModel, options: Options) -> Shape:
     return shape_for(loaded.backbone, options.memory, len(loaded.prefix), learned_sink=loaded.learned_sink)
 
 
-def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0) -> Iterator[Event]:
-    """What the model is and what is about to be done; ``passes`` readings of the text."""
+def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int = 0) -> Iterator[Event]:
+    """What the model is and what is about to be done: ``passes`` readings of the text, and so many tokens
+    that it ``writes``."""
     shape = shape_of(loaded, job.options)
     stateful = loaded.backbone.stateful
     yield Loaded(
@@ -134,7 +135,8 @@ def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0) -> Iterator
     if loaded.encoder.note:
         yield Note(loaded.encoder.note)
     plan = estimate.plan(job, loaded.found, loaded.encoder, shape, stateful=stateful)
-    yield Planned(**{**vars(plan), "seconds": plan.seconds * passes})
+    seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes) if writes else 0.0
+    yield Planned(**{**vars(plan), "seconds": plan.seconds * passes + seconds})
 
 
 @contextmanager

@@ -225,6 +225,9 @@ def closing(done: Done) -> str:
     if "asked" in done.stats:
         searched = f"looked through {words.amount(done.stats.get('passages', 0), 'passage')}"
         return f"{searched} in {words.duration(seconds)}"
+    if "written" in done.stats:
+        written = words.amount(done.stats["written"], "token")
+        return f"wrote {written} after reading {words.number(read)} in {words.duration(seconds)}"
     share = words.percent(read / total) if total else "100%"
     return f"read {share} of {words.amount(total, 'token')} in {words.duration(seconds)}"
 

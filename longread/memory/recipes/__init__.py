@@ -37,11 +37,13 @@ class Recipe(ABC):
     """When and from what the adapter learns.
 
     ``grad`` tells the session to score with gradients on the adapter, so that the
-    score can serve as the loss. ``rate`` is AdamW's where the user leaves it open.
+    score can serve as the loss. ``rate`` is AdamW's where the user leaves it open, ``steps``
+    how many it takes on a block.
     """
 
     grad = False
     rate = 2e-3
+    steps = 1
 
     def __init__(self, lora: TempLora, policy: KVPolicy) -> None:
         self.lora = lora

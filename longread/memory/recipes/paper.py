@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from longread.memory.recipes import Recipe, Scored
-from longread.memory.temp_lora import LoraOptions
+from longread.memory.temp_lora import LoraOptions, TempLora
+from longread.model.backbone import Backbone
 
 EPOCHS = 2
 REUSE = 7  # blocks that read keys of older adapters before the window is encoded again
@@ -25,6 +26,7 @@ class Paper(Recipe):
     """Two steps a block on [L_T tokens | block]; L_T fills the window: W - S - block."""
 
     rate = 1e-3
+    steps = EPOCHS
 
     def __init__(self, lora, policy) -> None:
         super().__init__(lora, policy)
@@ -42,13 +44,7 @@ class Paper(Recipe):
         prefix = self._past.to(ids.device)
         room = max(0, self.policy.window - len(sinks) - len(ids))
         whole = torch.cat((sinks, prefix[len(prefix) - min(room, len(prefix)) :], ids))
-        finite = True
-        with self.lora.dropping_out(), torch.enable_grad():
-            for _ in range(EPOCHS):
-                hidden = backbone.hidden(whole)[-len(ids) - 1 : -1]
-                targets = ids[-len(hidden) :]
-                finite &= self.lora.step(backbone.nll(hidden, targets).mean())
-        return finite
+        return learn_behind(self.lora, backbone, whole, len(ids), self.steps)
 
     def kept(self, ids: Tensor) -> None:
         ids = ids.to("cpu")
@@ -74,3 +70,17 @@ class Paper(Recipe):
     def load(self, state: dict[str, Tensor]) -> None:
         self._first, self._past = state["first"].clone(), state["past"].clone()
         self._since = int(state["since"])
+
+
+def learn_behind(lora: TempLora, backbone: Backbone, whole: Tensor, n: int, steps: int) -> bool:
+    """Take ``steps`` on the last ``n`` tokens of ``whole`` [m]; what precedes them is left out of the loss.
+
+    False if a gradient was not finite and its step was skipped.
+    """
+    finite = True
+    n = min(n, len(whole) - 1)  # nothing predicts a stream's very first token
+    with lora.dropping_out(), torch.enable_grad():
+        for _ in range(steps):
+            hidden = backbone.hidden(whole)[-n - 1 : -1]
+            finite &= lora.step(backbone.nll(hidden, whole[-n:]).mean())
+    return finite
