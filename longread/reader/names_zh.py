@@ -85,10 +85,13 @@ class ChineseNames:
     def top(self, n: int) -> list[tuple[str, int, int | None]]:
         """The ``n`` names met most often: (name, times, index of the chapter it first appears in)."""
         names = {form: seen for form, seen in self._forms.items() if self._is_name(form, seen)}
-        for form in [form for form in names if form[:-1] in names]:
-            # 魏小 is 魏小岩 met too seldom to tell, or 秦立 is what 秦立说 begins with.
-            short = form[:-1]
-            names.pop(short if names[form].times > 0.6 * names[short].times else form, None)
+        for form in sorted(names, key=len):
+            # 魏小 is what 魏小岩 begins with, or 秦立拆 what 秦立 goes on with.
+            if form[:-1] in names:
+                del names[form[:-1] if names[form].times > 0.6 * names[form[:-1]].times else form]
+            # 兰江 is the end of 景兰江.
+            if form in names and form[1:] in names and names[form].times > 0.6 * names[form[1:]].times:
+                del names[form[1:]]
         found = [(form, seen.times, seen.chapter) for form, seen in names.items()]
         return sorted(_fold(found), key=lambda item: (-item[1], item[0]))[:n]
 
@@ -102,7 +105,7 @@ class ChineseNames:
         if len(given) == 1:
             # 秦立 is told from 金子 by what it does, or by a character that is seldom met without it.
             acts = seen.acts >= 0.12 * seen.times or seen.times > 0.4 * self._pairs[given]
-            return various and acts and form[0] not in _AMBIGUOUS and given not in _NOT_ALONE
+            return various and acts and form[0] not in _AMBIGUOUS and given not in _NOT_ALONE | _ACTS
         begun = self._forms.get(form[:-1], seen).times
         return various and seen.times > 0.5 * max(self._pairs[given], begun)
 

@@ -54,8 +54,9 @@ def test_a_teacher_is_counted_under_her_name():
         "王老师说好。",
         "王老师，再见。",
         "王老师点头。",
+        "王老师写字。",
     ]
-    assert count(lines[:3], lines[3:]) == {"王秀英": (7, 0)}
+    assert count(lines[:3], lines[3:]) == {"王秀英": (8, 0)}
     assert "王老师" in count([*lines, *(line.replace("秀英", "建国") for line in lines)])
 
 
