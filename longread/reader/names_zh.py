@@ -98,7 +98,7 @@ class ChineseNames:
     def _is_name(self, form: str, seen: _Seen) -> bool:
         if seen.times < _LEAST or seen.acts < max(1, 0.03 * seen.times):
             return False
-        various = len(seen.after) >= min(_DISTINCT, max(2, seen.times // 2))
+        various = len(seen.after) >= min(_DISTINCT, max(2, seen.times // 3))
         given = form[2:] if form[:2] in _DOUBLE else form[1:]
         if given in _TITLES:
             return various
