@@ -197,7 +197,7 @@ def opened(event: Opened) -> list[str]:
     facts = [
         words.language(document.get("language") or ""),
         one_line(document.get("encoding") or ""),
-        words.amount(event.words, "word"),
+        words.amount(event.words, words.unit(document.get("language") or "")),
         words.amount(chapters, "chapter") if chapters else "no chapters",
     ]
     out = [f"{title}, by {author}" if author else title, ", ".join(filter(None, facts))]

@@ -19,6 +19,11 @@ def language(code: str) -> str:
     return LANGUAGES.get(code) or LANGUAGES.get(code.split("-")[0]) or code
 
 
+def unit(code: str) -> str:
+    """What a text in that language is counted in: Chinese and Japanese write no spaces between words."""
+    return "character" if code.split("-")[0] in ("zh", "ja") else "word"
+
+
 def number(value: float) -> str:
     """190412 as "190,412"."""
     return f"{round(value):,}"
