@@ -52,7 +52,7 @@ PAGES = {
         ),
     ),
     "zh": (
-        ("The gist, in about 150 characters, quoted", ["summarize", "sample:zh", "--length", "short"]),
+        ("The gist, in about 250 characters, quoted", ["summarize", "sample:zh", "--length", "short"]),
         ("A passage for each chapter", ["summarize", "sample:zh", "--by", "chapter", "--length", "medium"]),
         (
             "A question, with the best of its evidence",
