@@ -15,7 +15,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
+
+from longread.cli.render.cells import breaks
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "samples"
@@ -86,11 +89,10 @@ def printed(command: list[str], home: Path) -> str:
 
 def wrapped(text: str) -> str:
     """``text`` in lines of at most ``WIDTH`` columns, of which a Chinese character takes two."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(width=WIDTH)
-    rows = (row.plain.rstrip() for line in text.splitlines() for row in Text(line).wrap(console, WIDTH))
+    rows = []
+    for line in text.splitlines():
+        cuts = [0, *breaks(line, WIDTH), len(line)]
+        rows += [line[low:high].rstrip() for low, high in pairwise(cuts)]
     return "\n".join(rows)
 
 
