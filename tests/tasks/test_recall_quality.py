@@ -39,7 +39,7 @@ def test_questions_in_chinese_about_other_articles():
     if not XQUAD.is_file():
         pytest.skip(f"{XQUAD.name} is not in ../shared/data/qa")
     figures = recall_quality.of_xquad(XQUAD)
-    assert figures["wrong answered"] <= 0.08 and figures["right answered"] >= 0.92 and figures["hit@1"] >= 0.9
+    assert figures["wrong answered"] <= 0.08 and figures["right answered"] >= 0.92 and figures["hit@1"] >= 0.88
 
 
 @pytest.mark.slow
