@@ -41,7 +41,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Options:
-    """What every command takes, apart from where its output goes."""
+    """What every command takes, apart from where its output goes.
+
+    ``named`` are the settings that a flag or a keyword gave: what a saved reading may not overrule.
+    """
 
     model: str = "pocket"
     device: str = "auto"
@@ -52,6 +55,7 @@ class Options:
     save: bool = True
     fresh: bool = False
     memory: Memory = Memory()
+    named: frozenset[str] = frozenset()
 
 
 _SWITCH = {
@@ -244,7 +248,8 @@ def options(values: Mapping[str, Value]) -> Options:
     of = {name: value.value for name, value in values.items()}
     memory = {name: of[name] for name in ("block", "window", "sinks", "learn", "recipe", "rank")}
     shared = {name: of[name] for name in ("model", "device", "dtype", "encoding", "part", "seed", "save")}
-    return Options(**shared, memory=Memory(**memory, rate=of["lr"]))
+    named = frozenset(name for name, value in values.items() if value.origin == "flag")
+    return Options(**shared, memory=Memory(**memory, rate=of["lr"]), named=named)
 
 
 def write(key: str, value: str | None) -> Path:

@@ -143,7 +143,7 @@ def run_cli(tmp_path: Path, cli_command: tuple[str, ...]) -> Callable[..., subpr
     """
 
     def run(
-        *arguments: object, stand_in: bool = False, stdin: str = "", timeout: float = 120, **env: str
+        *arguments: object, stand_in: bool = False, stdin: str = "", timeout: float = 240, **env: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*cli_command, *map(str, arguments)],

@@ -101,7 +101,7 @@ class Session:
         self._policy_name = policy if backbone.stateful else "recompute"
         self._prefix = torch.tensor(prefix, dtype=torch.int64, device=backbone.device)
         self._seed = seed
-        self._keep_hidden = keep_hidden
+        self.keep_hidden = keep_hidden
         self._last: Tensor | None = None  # [1, width]: what predicts the next token
         self._first = self._previous = self._prefix[:0]  # the sinks, and the block before this one
         self._stack = ExitStack()
@@ -173,7 +173,7 @@ class Session:
             nll_without=without,
             chapter=block.chapter,
             token_nll=nll.float().cpu().numpy(),
-            hidden=hidden.float().cpu().numpy() if self._keep_hidden else None,
+            hidden=hidden.float().cpu().numpy() if self.keep_hidden else None,
             block=block,
         )
         return [*events, report]

@@ -18,7 +18,7 @@ from longread import places
 from longread.config import Options
 from longread.errors import Interrupted, LongreadError, UnsupportedError, UsageError
 from longread.events import Done, Event, Note, Progress
-from longread.memory.recall import recall
+from longread.memory.recall import Joined, recall
 from longread.model.catalog import Trust
 from longread.model.find import find_model
 from longread.reader import Document
@@ -27,6 +27,7 @@ from longread.store.reading import EXTRACTOR
 from longread.tasks import reading
 from longread.tasks.answer.questions import questions_in
 from longread.tasks.answer.quote import best_quote
+from longread.tasks.former import note_asked, take_over
 
 if TYPE_CHECKING:
     from longread.model.load import LoadedModel
@@ -124,7 +125,8 @@ class Answerer:
 
     def _evidence(self, rank: int, hit) -> Evidence:
         title = "" if hit.chapter is None else self._document.chapters[hit.chapter].title
-        return Evidence(rank, title, hit.start, hit.end, round(hit.share, 6), hit.text)
+        (text,) = self._document.slices([(hit.start, hit.end)]) if isinstance(hit, Joined) else (hit.text,)
+        return Evidence(rank, title, hit.start, hit.end, round(hit.share, 6), text)
 
     def _written(self, question: str, hits: Sequence) -> str:
         from longread.engine.session import Session, without_learning
@@ -201,6 +203,8 @@ def ask(
     with ExitStack() as stack:
         job = stack.enter_context(reading.opened(path, options))
         yield from reading.announce(job)
+        kept, options = yield from take_over(job.document, options)
+        job.options = options
         with job.tally.phase("index"):
             passages = stack.enter_context(passages_of(job.document, save=options.save))
         loaded = None
@@ -223,6 +227,7 @@ def ask(
             for text in asked:
                 with job.tally.phase("answer"):
                     answers.append(answerer.answer(text, wanted=answer))
+                note_asked(kept, text, answers[-1].evidence)
                 yield Progress("answering", len(answers), len(asked), "questions", share=1.0)
         except Interrupted:
             partial = True

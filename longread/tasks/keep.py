@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from longread.errors import OutputError
 from longread.events import BlockRead, Event, Note
+from longread.model.catalog import catalogue
 from longread.reader.document import Block
 from longread.store import files, reading, saves
 from longread.store.library import Library
@@ -244,7 +246,12 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "source": source if source == "-" or source.startswith("sample:") else os.path.abspath(source),
         "text": document.as_dict(),
         "chapters": [[chapter.title, chapter.start, chapter.end] for chapter in document.chapters],
-        "model": {"name": loaded.name, "weights": loaded.weights, "parameters": loaded.parameters},
+        "model": {
+            "name": loaded.name,
+            "given": _given(loaded.name),
+            "weights": loaded.weights,
+            "parameters": loaded.parameters,
+        },
         "memory": key["memory"],
         "dtype": key["dtype"],
         "part": [job.start, job.end],
@@ -252,6 +259,12 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "created": _now(),
         "longread": __version__,
     }
+
+
+def _given(name: str) -> str:
+    """The model as ``--model`` finds it again from any folder."""
+    path = Path(name).expanduser()
+    return os.path.abspath(path) if name not in catalogue() and path.is_dir() else name
 
 
 def _copy_rows(before: Reading, new: Reading) -> None:

@@ -57,7 +57,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
-    def see(self, wanted: str, seconds: float = 40) -> str:
+    def see(self, wanted: str, seconds: float = 240) -> str:
         """Wait until ``wanted`` appears after what was last seen; what came up to its end, without codes."""
         deadline = time.monotonic() + seconds
         while True:
@@ -69,7 +69,7 @@ class Terminal:
             assert time.monotonic() < deadline, f"{wanted!r} did not come: {seen!r}"
             assert self._read() or self.child.poll() is None, f"it ended before {wanted!r}: {seen!r}"
 
-    def end(self, seconds: float = 60) -> int:
+    def end(self, seconds: float = 240) -> int:
         """The exit code, once the process has ended; the rest of what it wrote is in ``raw``."""
         deadline = time.monotonic() + seconds
         while self._read() or self.child.poll() is None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_reference_is_up_to_date(cli_env):
     ran = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
-        capture_output=True, text=True, env=cli_env(False), timeout=60,
+        capture_output=True, text=True, env=cli_env(False), timeout=240,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
 

@@ -150,7 +150,7 @@ def test_a_full_disk_behind_stdout_is_one_clear_error(cli_command, cli_env, tmp_
     with open("/dev/full", "w") as full:
         ran = subprocess.run(
             [*cli_command, "summarize", "-q", "novel.txt"],
-            stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(True), timeout=60, text=True,
+            stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(True), timeout=240, text=True,
         )  # fmt: skip
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: standard output cannot be written: No space left on device\nhint: ")
@@ -161,7 +161,7 @@ def test_a_full_disk_behind_stdout_is_one_clear_error(cli_command, cli_env, tmp_
 def test_a_closed_stdout_is_no_reason_to_crash(cli_command, cli_env, tmp_path):
     line = " ".join(f"'{part}'" for part in (*cli_command, "summarize", "novel.txt")) + " >&-"
     ran = subprocess.run(
-        line, shell=True, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(True), timeout=60, text=True
+        line, shell=True, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(True), timeout=240, text=True
     )
     assert ran.returncode == 0 and "Traceback" not in ran.stderr
 
@@ -210,7 +210,7 @@ def test_typing_is_not_waited_for(cli_command, cli_env, tmp_path):
     try:
         ran = subprocess.run(
             [*cli_command, "summarize"],
-            stdin=theirs, capture_output=True, cwd=tmp_path, env=cli_env(True), timeout=60, text=True,
+            stdin=theirs, capture_output=True, cwd=tmp_path, env=cli_env(True), timeout=240, text=True,
         )  # fmt: skip
     finally:
         os.close(ours)
@@ -226,6 +226,6 @@ def test_as_a_module_it_is_the_same(cli_env, tmp_path):
         text=True,
         cwd=tmp_path,
         env=cli_env(False),
-        timeout=60,
+        timeout=240,
     )
     assert ran.returncode == 0 and ran.stdout.startswith("longread ")

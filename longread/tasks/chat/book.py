@@ -19,19 +19,29 @@ from longread.memory.recall import pack, recall
 from longread.model.tokens import Encoder
 from longread.reader.samples import is_sample
 from longread.store.passages import Passages
+from longread.store.reading import Reading
 from longread.tasks import reading
 from longread.tasks.ask import Answer, Answerer, passages_of
 from longread.tasks.chat.workbench import Workbench
+from longread.tasks.former import note_asked, take_over
 
 EVIDENCE = 3  # passages behind an answer
 
 
 class Book:
-    """An opened book. ``source`` is where it is found again another day."""
+    """An opened book. ``source`` is where it is found again another day, ``kept`` the reading saved of it."""
 
-    def __init__(self, source: str, job: reading.Job, passages: Passages, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        source: str,
+        job: reading.Job,
+        passages: Passages,
+        kept: Reading | None,
+        stack: ExitStack,
+    ) -> None:
         self.source = source
         self.job = job
+        self.kept = kept
         self._passages = passages
         self._stack = stack
 
@@ -46,7 +56,7 @@ class Book:
     def answer(self, question: str, bench: Workbench) -> Answer:
         """What ``ask`` answers, with the model if it is loaded and trusted to answer."""
         job = self.job
-        return Answerer(
+        answer = Answerer(
             job.document,
             self._passages,
             bench.loaded,
@@ -54,6 +64,8 @@ class Book:
             part=(job.start, job.end),
             options=bench.options,
         ).answer(question)
+        note_asked(self.kept, question, answer.evidence)
+        return answer
 
     def passages(self, text: str, room: int, encoder: Encoder) -> tuple[dict[str, Any], ...]:
         """Passages that bear on ``text``, in the book's order, as many as fit into ``room`` tokens.
@@ -91,11 +103,12 @@ def open_book(path: str, options: Options) -> Generator[Event, None, Book]:
     with ExitStack() as stack:
         job = stack.enter_context(reading.opened(path, options))
         yield from reading.announce(job)
+        kept, job.options = yield from take_over(job.document, options)
         yield Progress("indexing", 0, 1, "books")
         passages = stack.enter_context(passages_of(job.document, save=options.save))
         yield Progress("indexing", 1, 1, "books")
         source = path if is_sample(path) else str(Path(path).absolute())
-        return Book(source, job, passages, stack.pop_all())
+        return Book(source, job, passages, kept, stack.pop_all())
 
 
 def typed_path(text: str, *, there: bool = True) -> str:

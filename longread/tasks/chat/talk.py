@@ -108,8 +108,12 @@ class Talk:
 
     def open(self, path: str) -> Iterator[Event]:
         """Talk about the book at ``path`` from now on. Where it cannot be opened, all stays as it was."""
-        book = yield from open_book(path, self._bench.options)
-        self._bench.forget()
+        book = yield from open_book(path, self._options)
+        if book.job.options == self._bench.options:
+            self._bench.forget()
+        else:
+            self._bench.close()
+            self._bench = Workbench(book.job.options)
         if self._book is not None:
             self._book.close()
         self._book, self._voice = book, None
@@ -238,9 +242,12 @@ class Talk:
 
     def _model(self, name: str) -> Iterator[Event]:
         if name:
-            bench = Workbench(dataclasses.replace(self._bench.options, model=typed_path(name)))
+            name = typed_path(name)
+            bench = Workbench(dataclasses.replace(self._bench.options, model=name))
             yield from bench.load()
             self._bench.close()
+            named = self._options.named | {"model"}
+            self._options = dataclasses.replace(self._options, model=name, named=named)
             self._bench, self._voice, self._log.model = bench, None, name
         else:
             yield from self._bench.load()

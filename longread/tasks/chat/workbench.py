@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from longread.config import Options
 from longread.events import BlockRead, Event, Loaded
 from longread.tasks import reading
+from longread.tasks.gather import gatherer_for
+from longread.tasks.keep import Keeper
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,20 +111,32 @@ class Workbench:
         return (self.read_to - job.start) / max(job.characters, 1)
 
     def rest(self, job: reading.Job) -> reading.Job:
-        """What has not been read of ``job``."""
+        """What has not been read of ``job``, to be learned."""
         start = job.start if self.read_to is None else self.read_to
-        return reading.Job(job.document, self.options, start, job.end)
+        memory = dataclasses.replace(self.options.memory, learn=True)
+        options = dataclasses.replace(self.options, memory=memory)
+        return reading.Job(job.document, options, start, job.end, job.source)
 
     def read(self, job: reading.Job) -> Iterator[Event]:
         """Read the book on from where the last reading stopped, as ``longread read`` does.
 
-        However it ends, what was read stays learned.
+        The first time the book's saved reading is taken up, and what is read is saved in it. Later
+        not: by then the adapter has learned from the conversation too. However it ends, what was
+        read stays learned.
         """
         assert self.loaded is not None
-        for event in reading.read_blocks(self.rest(job), self.loaded, self.session()):
-            if isinstance(event, BlockRead):
-                self.read_to = event.block.end
-            yield event
+        with ExitStack() as stack:
+            session, keeper, rest = self.session(), None, self.rest(job)
+            if self.options.save and self.read_to is None:
+                gatherer = gatherer_for(rest, self.loaded, hold=False)
+                keeper = stack.enter_context(Keeper(rest, self.loaded, session.shape, gatherer))
+                session.keep_hidden = True
+                stack.callback(setattr, session, "keep_hidden", False)
+            for event in reading.read_blocks(rest, self.loaded, session, keeper=keeper):
+                if isinstance(event, BlockRead):
+                    self.read_to = event.block.end
+                yield event
+            self.read_to = rest.end
 
     def tail(self, job: reading.Job) -> str:
         """The text that the model goes on from: what was read last, else the end of the book."""
