@@ -82,8 +82,8 @@ def reference() -> str:
     parts = [
         "# The command line",
         "<!-- Made by docs/generate.py from the code. Do not edit. -->",
-        "FILE is a path, `-` for the pipe, or `sample:en`, the bundled novella. "
-        "Without FILE a command reads the pipe.",
+        "FILE is a path, `-` for the pipe, or a bundled text: `sample:en`, a novella, or `sample:zh`, a "
+        "Chinese story. Without FILE a command reads the pipe.",
     ]
     for name, command in commands().items():
         spelled = "".join(f" (also `{other}`)" for other, known in ALIASES.items() if known == name)

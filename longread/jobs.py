@@ -66,7 +66,8 @@ class Job:
 _own = partial(Setting, panel="Options")
 
 _SUMMARIZE = (
-    _own("length", str, "medium", "150, 400 or 1,200 words", choices=("short", "medium", "long")),
+    _own("length", str, "medium", "150, 400 or 1,200 words (Chinese, Japanese: 250, 670, 2,000 characters)",
+         choices=("short", "medium", "long")),
     _own("words", int, None, "or so many words (Chinese, Japanese: characters)", metavar="N", least=1),
     _own("by", str, "book", "one summary, or a paragraph for each chapter", choices=("book", "chapter")),
     _own("style", str, "auto", "quote the book, or write about it; auto: what the model is good for",

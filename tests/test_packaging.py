@@ -57,6 +57,10 @@ def test_the_version_is_written_once():
         ("pocket/README.md", 500),
         ("samples/the_mud_book.txt", 50_000),
         ("samples/facts.toml", 1_000),
+        ("samples/the_piano_zh.txt", 10_000),
+        ("samples/the_piano_zh_in_english.txt", 10_000),
+        ("samples/facts_zh.toml", 1_000),
+        ("samples/names_zh.tsv", 100),
         ("samples/README.md", 100),
         ("model/catalog.toml", 100),
     ],
@@ -69,7 +73,7 @@ def test_data_is_where_the_package_is(file, least):
 def test_data_is_not_ignored():
     """Hatchling leaves out what .gitignore names."""
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
-    for ending in ("safetensors", "json", "jinja", "toml", "txt", "md"):
+    for ending in ("safetensors", "json", "jinja", "toml", "tsv", "txt", "md"):
         assert not [line for line in ignored if line.endswith("." + ending)]
 
 

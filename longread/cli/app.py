@@ -92,8 +92,8 @@ def longread(
 ) -> Ready | None:
     """Read a book-length text with a model on this machine: summarize it, score it.
 
-    Text comes from FILEs, a pipe, or sample:en (bundled). The answer goes to stdout, everything else to
-    stderr.
+    Text comes from FILEs, a pipe, or sample:en and sample:zh (bundled). The answer goes to stdout, everything
+    else to stderr.
     """
     return (lambda: streams.show(WELCOME)) if ctx.invoked_subcommand is None else None
 

@@ -3,8 +3,8 @@
 Knows capitals: which words carry one in the middle of a sentence, which of those mostly go without,
 which stand beside each other ("Lady Catherine de Bourgh"), and which forms belong to one person
 ("Mr. Slope", "Slope"). Knows no model and no dictionary of names. Where capitals mark no names
-(Chinese, Japanese) it counts nothing; German, which capitalises every noun, is asked how often a word
-follows an article.
+it counts nothing (Japanese) or leaves it to ``names_zh``; German, which capitalises every noun, is asked
+how often a word follows an article.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+
+from longread.reader.names_zh import ChineseNames
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 
@@ -62,6 +64,13 @@ _ELIDED = re.compile(r"(?:[ldjnmtsc]|qu|jusqu|lorsqu|puisqu)['’]", re.IGNORECA
 # Case endings, and the vowel that comes and goes in a stem (Павел, Павла).
 _FLEETING_RU = re.compile(r"[ео](?=[лнркц]$)")
 _ENDING_RU = re.compile(r"(?:ого|ому|ыми|ами|ями|ой|ою|ом|ем|ей|ею|ым|ых|ах|ях|ам|ям|[аеиоуыюяйь])$")
+
+
+def name_counter(language: str) -> NameCounter | ChineseNames:
+    """What counts the names of a text in ``language``, a BCP 47 code."""
+    return (
+        ChineseNames() if language.replace("_", "-").split("-")[0].lower() == "zh" else NameCounter(language)
+    )
 
 
 @dataclass

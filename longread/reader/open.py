@@ -23,7 +23,7 @@ def open_document(path: str | Path, *, encoding: str | None = None) -> Document:
     Parameters
     ----------
     path
-        A file, ``-`` for standard input, or ``sample:en`` for a bundled book.
+        A file, ``-`` for standard input, or ``sample:en`` or ``sample:zh`` for a bundled book.
     encoding
         Overrules detection; any name that Python knows.
 

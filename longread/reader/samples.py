@@ -11,7 +11,7 @@ from longread.errors import InputError
 from longread.reader.files import Bytes, DiskFile, Spool
 
 PREFIX = "sample:"
-BOOKS = {"en": "the_mud_book.txt"}
+BOOKS = {"en": "the_mud_book.txt", "zh": "the_piano_zh.txt"}
 
 
 def is_sample(path: str | Path) -> bool:

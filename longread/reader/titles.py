@@ -17,7 +17,7 @@ _SKIP = re.compile(
     r"(?:translated|edited|illustrated|produced|prepared|e-?text|\W*transcrib|notes?:|text enclosed|"
     r"images? of|(?:the )?internet archive|online distributed|http|www\.|"
     r"\(|\[|_*by_*$|roman$|a novel$|роман\b|vol(?:ume)?\b|part\b|"
-    r"copyright|contents|author of|\d+$|[-*=_\s]+$)",
+    r"[长長中短]篇小[说說]$|小[说說]$|copyright|contents|author of|\d+$|[-*=_\s]+$)",
     re.I,
 )
 _CJK_BOOK = re.compile(r"《(?P<title>[^》]{1,30})》\s*(?P<author>[\u3400-\u9fff]{2,5})?")

@@ -18,7 +18,7 @@ from longread.errors import LongreadError
 from longread.places import private_dir
 from longread.reader.document import Document, Passage
 from longread.reader.sentences import sentences
-from longread.store.terms import Stemmer, asked, base, spaced, tokenizer
+from longread.store.terms import Stemmer, asked, base, spaced, tokenizer, unjoined
 
 SCHEMA = 1
 # Characters that make some 110 and 200 words; Chinese and Japanese write a word with fewer.
@@ -155,8 +155,9 @@ class Passages:
         return self._hits(sql, (start, end))
 
     def question_terms(self, question: str) -> list[str]:
-        """The terms that ``question`` is looked for by, each once."""
-        return list(dict.fromkeys(self.terms([asked(question, self.language)])[0]))
+        """The terms by which it is judged what passages hold of ``question``, each once."""
+        terms = self.terms([asked(question, self.language)])[0]
+        return list(dict.fromkeys(unjoined(terms, self.has, self.language)))
 
     def terms(self, texts: list[str]) -> list[list[str]]:
         """The index's terms in each of ``texts``, in their order."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _RUN = re.compile(f"[{_CJK}]+")
@@ -53,7 +53,7 @@ _EMPTY = {
         perché più qual quale quali quando quanti quanto se si sono su sua sue sul suo un una uno""",
 }  # fmt: skip
 _EMPTY_CJK = re.compile(
-    "什么|甚么|什麼|甚麼|谁|誰|哪里|哪裡|哪儿|哪个|哪|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|几|吗|呢|的|了|是|在|和|與|与"
+    "什么|甚么|什麼|甚麼|谁|誰|哪里|哪裡|哪儿|哪个|哪|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|到底|究竟|结果|結果|因为|因為|名字|几|吗|呢|的|了|是|在|和|與|与"
     "|だれ|どこ|いつ|なぜ|どう|どの|どんな|なに|何|ですか|ますか|でした|ました|です|ます|は|が|を|に|の|へ|と|も|か|で"
 )
 
@@ -94,6 +94,26 @@ def asked(question: str, language: str) -> str:
     else:
         content = [word for word in found if word.lower() not in empty]
     return spaced(" ".join(content or found)).strip()
+
+
+def unjoined(terms: Sequence[str], has: Callable[[str], bool], language: str) -> list[str]:
+    """The ``terms`` of a question, in their order, without pairs of characters that are no word of it.
+
+    Between two words of Chinese or Japanese stands a pair that only joins them. The text hardly ever
+    has it (``has``), and it would count as the rarest word of the question. It is left out where the
+    text has the pair before or after it, and so is a character by itself, which no index holds.
+    """
+    if base(language) not in _PAIRED:
+        return list(terms)
+    known = [has(term) for term in terms]
+    kept = []
+    for at, term in enumerate(terms):
+        before = at > 0 and known[at - 1] and terms[at - 1][-1] == term[0]
+        after = at + 1 < len(terms) and known[at + 1] and terms[at + 1][0] == term[-1]
+        alone = len(term) == 1 and _RUN.match(term)
+        if known[at] or not (before or after or alone):
+            kept.append(term)
+    return kept or list(terms)
 
 
 def _stop_words(language: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from longread.events import BlockRead
 from longread.reader.document import Document, Passage
-from longread.reader.names import NameCounter
+from longread.reader.names import name_counter
 from longread.reader.sentences import sentences
 from longread.tasks.extract import Collector, describe
 from longread.tasks.extract.collect import ROW, Row
@@ -34,7 +34,7 @@ class Gatherer:
 
     def __init__(self, document: Document, start: int, end: int, width: int, *, hold: bool = True) -> None:
         self.collector = Collector(width)
-        self.names = NameCounter(document.language)
+        self.names = name_counter(document.language)
         self.fresh: list[Row] = []
         self._hold = hold
         self._document, self._language = document, document.language

@@ -24,6 +24,8 @@ def test_the_whole_alone_is_100_percent(share, said):
 def test_amounts_sizes_and_clocks():
     assert words.amount(1, "chapter") == "1 chapter"
     assert words.amount(190412, "token") == "190,412 tokens"
+    assert words.extent("zh-Hans", 4996, 5907) == "5,907 characters"
+    assert words.extent("en-GB", 1, 5) == "1 word"
     assert [words.size(value) for value in (999, 512e6, 2.5e9, 4e12)] == [
         "999 bytes",
         "512 MB",

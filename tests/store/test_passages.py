@@ -12,7 +12,7 @@ import pytest
 from longread.errors import LongreadError
 from longread.reader import open_document
 from longread.store.passages import Passages
-from longread.store.terms import Stemmer, asked, spaced
+from longread.store.terms import Stemmer, asked, spaced, unjoined
 
 CHAPTER_ONE = "The captain lived in a lighthouse near Oban with nineteen cats. He fed them herring.\n\n"
 FILLER = "Nothing of any note took place that day, and the clerk wrote so in his book. " * 4 + "\n\n"
@@ -120,6 +120,21 @@ def test_chinese_is_found_by_pairs_of_characters(tmp_path):
         assert passages.language.startswith("zh")
         assert "花果山" in passages.search("孙悟空在哪里称王？", 1)[0].text
         assert passages.search("猪八戒高老庄娶亲", 3) == []
+
+
+def test_pairs_that_only_join_two_words_weigh_nothing():
+    text = ("提灯", "巡道", "山口")
+    assert unjoined(["提灯", "灯巡", "巡道"], text.__contains__, "zh-Hans") == ["提灯", "巡道"]
+    # 骆驼 is a word that the text never has: what leans on the words beside it goes, the word stays.
+    assert unjoined(["提灯", "灯骆", "骆驼", "驼巡", "巡道"], text.__contains__, "zh") == [
+        "提灯",
+        "骆驼",
+        "巡道",
+    ]
+    assert unjoined(["山口", "钱"], text.__contains__, "ja") == ["山口"]
+    assert unjoined(["骆驼", "钱"], text.__contains__, "zh") == ["骆驼"]
+    assert unjoined(["钱"], text.__contains__, "zh") == ["钱"]  # nothing else is left
+    assert unjoined(["cat", "tail"], text.__contains__, "en") == ["cat", "tail"]
 
 
 def test_terms_of_a_question():

@@ -2,18 +2,22 @@
 
     python -m tests.tasks.recall_quality facts                 the novella and its facts.toml
     python -m tests.tasks.recall_quality reworded              the same, worded away from the text on purpose
+    python -m tests.tasks.recall_quality facts zh              the Chinese story and its facts_zh.toml
+    python -m tests.tasks.recall_quality xquad XQUAD           own and the other's questions, in two halves
     python -m tests.tasks.recall_quality planted BOOK          20 of its paragraphs planted in a long book
     python -m tests.tasks.recall_quality tales TALES SPLIT     FairytaleQA, all tales of a split joined
     python -m tests.tasks.recall_quality wrong TALES           40 questions about other books to the novella
     python -m tests.tasks.recall_quality mixed TALES SPLIT     own and the other's questions, in two books
 
-TALES is the folder data-by-train-split of FairytaleQA, unpacked. Knows what is right from the data alone.
+TALES is the folder data-by-train-split of FairytaleQA, unpacked; XQUAD a file of XQuAD. Knows what is right
+from the data alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import random
 import tempfile
 import tomllib
@@ -31,6 +35,7 @@ from longread.tasks.ask import Answerer
 SAMPLES = resources.files("longread.samples")
 WRONG = Path(__file__).with_name("wrong_book.txt")
 REACH = (1, 3, 10)
+FACTS = {"en": "facts.toml", "zh": "facts_zh.toml"}
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ def answered(passages: Passages, questions: Sequence[str]) -> float:
     return sum(recall(passages, question, 3).found for question in questions) / len(questions)
 
 
-def facts() -> list[dict[str, str]]:
-    return tomllib.loads((SAMPLES / "facts.toml").read_text(encoding="utf-8"))["fact"]
+def facts(code: str = "en") -> list[dict[str, str]]:
+    return tomllib.loads((SAMPLES / FACTS[code]).read_text(encoding="utf-8"))["fact"]
 
 
 def place(text: str, words: str) -> tuple[tuple[int, int], ...]:
@@ -89,11 +94,11 @@ def place(text: str, words: str) -> tuple[tuple[int, int], ...]:
     return ((at, at + len(words)),)
 
 
-def of_facts(wording: str = "question") -> dict[str, float]:
-    with indexed("sample:en") as (text, passages, answerer):
-        asked = [Asked(fact[wording], place(text, fact["evidence"])) for fact in facts()]
+def of_facts(wording: str = "question", code: str = "en") -> dict[str, float]:
+    with indexed(f"sample:{code}") as (text, passages, answerer):
+        asked = [Asked(fact[wording], place(text, fact["evidence"])) for fact in facts(code)]
         quotes = [answerer.answer(item.question).answer for item in asked]
-        told = [" ".join(fact["evidence"].split()) for fact in facts()]
+        told = [" ".join(fact["evidence"].split()) for fact in facts(code)]
         right = sum(bool(q) and (q in e or e in q) for q, e in zip(quotes, told, strict=True))
         figures = hits(passages, asked)
         figures["answered"] = answered(passages, [item.question for item in asked])
@@ -181,14 +186,40 @@ def wrong(folder: Path) -> dict[str, float]:
 def mixed(folder: Path, split: str) -> dict[str, float]:
     """Two books of tales: how many questions about itself, and about the other, each one answers."""
     found = tales(folder, split)
-    halves = (found[::2], found[1::2])
-    own, other = [], []
     with tempfile.TemporaryDirectory() as place_:
-        asked = [joined(half, Path(place_) / f"{at}.txt") for at, half in enumerate(halves)]
-        for at in (0, 1):
-            with indexed(str(Path(place_) / f"{at}.txt")) as (_, passages, _):
-                own.append(answered(passages, [item.question for item in asked[at]]))
-                other.append(answered(passages, [item.question for item in asked[1 - at]]))
+        paths = [Path(place_) / f"{at}.txt" for at in (0, 1)]
+        return crossed(paths, [joined(found[at::2], path) for at, path in enumerate(paths)])
+
+
+def of_xquad(file: Path) -> dict[str, float]:
+    """The odd and the even articles of XQuAD as two books: as ``mixed``, and the hits of the first."""
+    articles = json.loads(file.read_text(encoding="utf-8"))["data"]
+    with tempfile.TemporaryDirectory() as place_:
+        paths = [Path(place_) / f"{at}.txt" for at in (0, 1)]
+        asked = [paragraphs(articles[at::2], path) for at, path in enumerate(paths)]
+        with indexed(str(paths[0])) as (_, passages, _):
+            return hits(passages, asked[0]) | crossed(paths, asked)
+
+
+def paragraphs(articles: Sequence[dict], path: Path) -> list[Asked]:
+    """Articles of XQuAD as one text; their questions with the places of their answers."""
+    text, asked = "", []
+    for paragraph in (paragraph for article in articles for paragraph in article["paragraphs"]):
+        for item in paragraph["qas"]:
+            at = len(text) + item["answers"][0]["answer_start"]
+            asked.append(Asked(item["question"], ((at, at + len(item["answers"][0]["text"])),)))
+        text += paragraph["context"].replace("\n", " ") + "\n\n"
+    path.write_text(text, encoding="utf-8")
+    return asked
+
+
+def crossed(paths: Sequence[Path], asked: Sequence[list[Asked]]) -> dict[str, float]:
+    """How many of its own questions, and of the other's, each of two books answers."""
+    own, other = [], []
+    for at in (0, 1):
+        with indexed(str(paths[at])) as (_, passages, _):
+            own.append(answered(passages, [item.question for item in asked[at]]))
+            other.append(answered(passages, [item.question for item in asked[1 - at]]))
     return {"right answered": sum(own) / 2, "wrong answered": sum(other) / 2}
 
 
@@ -196,16 +227,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["facts", "reworded", "planted", "tales", "wrong", "mixed"])
-    parser.add_argument("path", nargs="?", type=Path)
+    kinds = ["facts", "reworded", "planted", "tales", "wrong", "mixed", "xquad"]
+    parser.add_argument("what", choices=kinds)
+    parser.add_argument("path", nargs="?", type=Path, help="folder, file, or the code of a sample")
     parser.add_argument("split", nargs="?", default="test")
     options = parser.parse_args(arguments)
     figures = {
-        "facts": of_facts,
+        "facts": lambda: of_facts(code=str(options.path or "en")),
         "reworded": lambda: of_facts("reworded"),
         "planted": lambda: planted(options.path),
         "tales": lambda: of_tales(options.path, options.split),
         "wrong": lambda: wrong(options.path),
+        "xquad": lambda: of_xquad(options.path),
         "mixed": lambda: mixed(options.path, options.split),
     }[options.what]()
     print("  ".join(f"{name} {value:.3f}" for name, value in figures.items()))

@@ -10,6 +10,7 @@ import pytest
 from tests.tasks import recall_quality
 
 TALES = Path(__file__).parents[3] / "shared" / "data" / "qa" / "fairytaleqa.tar.xz"
+XQUAD = TALES.with_name("xquad.zh.json")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,21 @@ def tales(tmp_path_factory):
 def test_the_novella_s_facts():
     figures = recall_quality.of_facts()
     assert figures["hit@1"] >= 0.27 and figures["hit@3"] >= 0.42 and figures["hit@10"] >= 0.53
+
+
+def test_the_chinese_story_s_facts():
+    figures = recall_quality.of_facts(code="zh")
+    assert figures["hit@1"] >= 0.74 and figures["hit@3"] >= 0.96 and figures["answered"] >= 0.70
+
+
+@pytest.mark.slow
+def test_questions_in_chinese_about_other_articles():
+    if not XQUAD.is_file():
+        pytest.skip(f"{XQUAD.name} is not in ../shared/data/qa")
+    figures = recall_quality.of_xquad(XQUAD)
+    assert (
+        figures["wrong answered"] <= 0.08 and figures["right answered"] >= 0.92 and figures["hit@1"] >= 0.88
+    )
 
 
 @pytest.mark.slow

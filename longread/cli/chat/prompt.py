@@ -91,7 +91,7 @@ class Names(Completer):
         if found is None:
             return
         argument = argument.lstrip()
-        for word in (*found.choices, *(("sample:en",) if found.name == "open" else ())):
+        for word in (*found.choices, *(("sample:en", "sample:zh") if found.name == "open" else ())):
             if argument and word.startswith(argument):
                 yield Completion(word, -len(argument))
             elif not argument and found.choices:

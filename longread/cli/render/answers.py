@@ -13,7 +13,7 @@ from typing import Any
 
 from ...events import Done, Planned
 from . import streams, words
-from .cells import padded, width_of
+from .cells import breaks, padded, width_of
 from .clean import one_line, printable
 
 # Wider lines are hard to read.
@@ -203,7 +203,7 @@ def on_terminal(answer: Iterable[Line], console: Any, width: int) -> None:
         text = Text(line.text, style="bold" if line.kind == "heading" else "")
         if line.place:
             text.append(f" ({line.place})" if line.text else line.place, style="dim")
-        # One row at a time: Rich would pad or crop a row that it wrapped itself.
-        for row in text.wrap(console, width) if line.kind != "row" else [text]:
+        # One row at a time: Rich would pad or crop a row, and begin one with a comma.
+        for row in text.divide(breaks(text.plain, width)) if line.kind != "row" else [text]:
             row.rstrip()
             console.print(row, soft_wrap=True)

@@ -194,10 +194,11 @@ def opened(event: Opened) -> list[str]:
     author = one_line(document.get("author") or "")
     title = one_line(document.get("title") or "") or "untitled"
     chapters = document.get("chapters") or 0
+    language = document.get("language") or ""
     facts = [
-        words.language(document.get("language") or ""),
+        words.language(language),
         one_line(document.get("encoding") or ""),
-        words.amount(event.words, "word"),
+        words.extent(language, event.words, document.get("characters") or 0),
         words.amount(chapters, "chapter") if chapters else "no chapters",
     ]
     out = [f"{title}, by {author}" if author else title, ", ".join(filter(None, facts))]

@@ -19,6 +19,13 @@ def language(code: str) -> str:
     return LANGUAGES.get(code) or LANGUAGES.get(code.split("-")[0]) or code
 
 
+def extent(code: str, count: int, characters: int) -> str:
+    """The length of a text in that language: "4,624 words", in Chinese and Japanese "5,907 characters"."""
+    if code.split("-")[0] in ("zh", "ja"):
+        return amount(characters, "character")
+    return amount(count, "word")
+
+
 def number(value: float) -> str:
     """190412 as "190,412"."""
     return f"{round(value):,}"

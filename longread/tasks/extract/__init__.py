@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from longread.reader.document import Chapter
-from longread.reader.names import NameCounter
+from longread.reader.names import name_counter
 from longread.tasks.extract.choice import choose
 from longread.tasks.extract.collect import Collector
 from longread.tasks.extract.traits import Mark, Traits, describe, length_of
@@ -31,7 +31,7 @@ def summarize_extractive(
     ``vectors`` [n, width] are mean hidden states and ``nll`` [n] mean surprisals of the sentences at
     ``spans``. The streaming task does the same passage by passage.
     """
-    collected, counter = Collector(vectors.shape[1] if len(spans) else 1), NameCounter(language)
+    collected, counter = Collector(vectors.shape[1] if len(spans) else 1), name_counter(language)
     starts = [chapter.start for chapter in chapters]
     at = 0
     for low, high in _passages(text):
