@@ -13,7 +13,7 @@ from pathlib import Path
 
 from longread.errors import LongreadError, UsageError
 from longread.places import data_dir
-from longread.store import files, reading
+from longread.store import files, passages, reading
 from longread.store.reading import Reading
 
 
@@ -58,13 +58,17 @@ class Library:
         raise UsageError(f"there is no reading {word!r}", hint)
 
     def remove(self, one: Reading) -> None:
-        """Delete a reading, unless someone is writing to it."""
+        """Delete a reading, unless someone is writing to it; with a text's last one goes the index of its
+        passages."""
         with one.writing():
             pass
         try:
             files.remove_tree(one.folder)
         except OSError as error:
             raise files.unwritable(one.folder, error) from error
+        text = one.key.get("text")
+        if isinstance(text, str) and text and not self.for_text(text):
+            passages.drop(text)
 
 
 def title(one: Reading) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longread.errors import LongreadError
-from longread.places import private_dir
+from longread.places import cache_dir, private_dir
 from longread.reader.document import Document, Passage
 from longread.reader.sentences import sentences
 from longread.store.terms import Stemmer, asked, base, spaced, tokenizer, unjoined
@@ -193,6 +194,25 @@ class Passages:
 
 
 _END = 1 << 62
+
+
+def index_folder() -> Path:
+    """Where the indexes of all texts lie, in files whose names begin with the text's sha256."""
+    return cache_dir() / "passages"
+
+
+def indexed() -> set[str]:
+    """The digests of the texts that have an index."""
+    return {path.name[:64] for path in index_folder().glob("*.db")}
+
+
+def drop(sha256: str = "") -> None:
+    """Delete the index of the text with this digest, or with "" every index. What cannot be deleted stays."""
+    if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
+        return
+    for path in index_folder().glob(f"{sha256}*"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _fill(db: sqlite3.Connection, document: Document) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from longread import places
 from longread.config import Options
 from longread.errors import Interrupted, LongreadError, UnsupportedError, UsageError
 from longread.events import Done, Event, Note, Progress
@@ -22,7 +21,7 @@ from longread.memory.recall import Joined, recall
 from longread.model.catalog import Trust
 from longread.model.find import find_model
 from longread.reader import Document
-from longread.store.passages import Passages
+from longread.store.passages import Passages, index_folder
 from longread.store.reading import EXTRACTOR
 from longread.tasks import reading
 from longread.tasks.answer.learned import adapter_of
@@ -171,11 +170,24 @@ def passages_of(document: Document, *, save: bool = True) -> Iterator[Passages]:
     """
     with ExitStack() as stack:
         if save:
-            folder = places.cache_dir() / "passages"
+            path = index_path(document)
         else:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="longread-")))
-        path = folder / f"{document.sha256}-{document.language}-{EXTRACTOR}.db"
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="longread-"))) / "passages.db"
         yield stack.enter_context(_opened(path) or Passages.build(path, document))
+
+
+def index_path(document: Document) -> Path:
+    """Where the index of ``document``'s passages is kept."""
+    return index_folder() / f"{document.sha256}-{document.language}-{EXTRACTOR}.db"
+
+
+def kept_in(passages: Passages) -> Note:
+    """Where a new index is, how large, and how to be rid of it."""
+    size = passages.path.stat().st_size / 1e6
+    return Note(
+        f"its passages are kept in {passages.path.parent} ({size:.1f} MB); "
+        "`longread readings rm --all` drops all that is kept, --no-save keeps nothing"
+    )
 
 
 def _opened(path: Path) -> Passages | None:
@@ -214,8 +226,11 @@ def ask(
         yield from reading.announce(job)
         kept, options = yield from take_over(job.document, options)
         job.options = options
+        new = options.save and not index_path(job.document).is_file()
         with job.tally.phase("index"):
             passages = stack.enter_context(passages_of(job.document, save=options.save))
+        if new:
+            yield kept_in(passages)
         loaded = None
         trust = _listed_trust(options.model) if answer else None
         if answer and (trust is None or trust.answers):

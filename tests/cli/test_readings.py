@@ -305,3 +305,16 @@ def test_nothing_from_a_book_steers_the_terminal(call):
         for text in streams:
             assert not STEERING.search(text), arguments
             assert not re.search(r"^error: forged", text, re.MULTILINE)
+
+
+def test_the_passages_of_a_text_go_with_its_last_reading(call, home):
+    kept = keep("The Mud Book")
+    folder = home / "cache" / "passages"
+    folder.mkdir(parents=True)
+    own = folder / f"{kept.key['text']}-en-1.db"
+    other = folder / f"{'0' * 64}-en-1.db"
+    own.touch(), other.touch()
+    assert call("rm", kept.id)[0] == 0 and not own.exists() and other.exists()
+    code, out, _ = call("rm", "--all", "--yes")
+    assert code == 0 and out == "deleted the passages of 1 text\n" and not other.exists()
+    assert call("rm", "--all", "--yes")[1] == "no readings to delete\n"

@@ -24,7 +24,7 @@ def rm(
         str | None,
         typer.Option(metavar="AGE", help="those last saved so long ago: 30d, 12h, 8w", show_default=False),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="every reading")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="every reading, every text's passages")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask first")] = False,
 ) -> partial[int]:
     """Delete readings. With --older-than or --all it asks first."""
@@ -37,7 +37,7 @@ def rm(
 
 
 def _rm(names: list[str], oldest: float | None, everything: bool, yes: bool) -> int:
-    from ...tasks.readings import entry
+    from ...tasks.readings import count_passages, drop_passages, entry
 
     shelved, now = library(), shelf.now()
     # Every name is looked up before anything is deleted; two names may mean the same reading.
@@ -46,13 +46,16 @@ def _rm(names: list[str], oldest: float | None, everything: bool, yes: bool) -> 
     if oldest is not None:
         ages = {id: about.age(now) for id, about in told.items()}
         chosen = {id: one for id, one in chosen.items() if (age := ages[id]) is not None and age > oldest}
-    if not chosen:
+    indexes = count_passages() if everything else 0
+    if not chosen and not indexes:
         return streams.show("no readings to delete\n")
     if not names and not yes:
         for id in chosen:
             screen.Plain().say(shelf.dropped(told[id]))
-        count = "this reading" if len(chosen) == 1 else f"these {len(chosen)} readings"
-        if not agreed(f"delete {count}", "add --yes"):
+        what = ["this reading" if len(chosen) == 1 else f"these {len(chosen)} readings"] if chosen else []
+        if indexes:
+            what.append(f"the passages kept of {indexes} {'text' if indexes == 1 else 'texts'} asked about")
+        if not agreed(f"delete {' and '.join(what)}", "add --yes"):
             return streams.show("nothing was deleted\n")
     failed: list[LongreadError] = []
     for id, one in chosen.items():
@@ -63,6 +66,9 @@ def _rm(names: list[str], oldest: float | None, everything: bool, yes: bool) -> 
             failed.append(error)
             if len(chosen) > 1:
                 screen.Plain().error(error)
+    if indexes:
+        drop_passages()
+        streams.show(f"deleted the passages of {indexes} {'text' if indexes == 1 else 'texts'}\n")
     if failed and len(chosen) == 1:
         raise failed[0]
     if failed:
