@@ -1,4 +1,4 @@
-"""Read a book-length text with a local model: summarize it, score it.
+"""Read a book-length text with a local model: summarize it, ask it, write it on, score it.
 
     import longread
     result = longread.summarize("novel.txt", length="short")

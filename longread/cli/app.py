@@ -27,7 +27,7 @@ longread reads a book-length text with a model on this machine
 
   longread summarize sample:en                the gist of the bundled novella
   longread summarize novel.txt --by chapter   a paragraph for each chapter
-  cat novel.txt | longread score              how well the model predicts it
+  longread ask novel.txt "Who is Jane?"       an answer, and where the book says so
 
 longread --help lists the commands, longread COMMAND --help their options.
 """
@@ -90,7 +90,7 @@ def longread(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and exit")
     ] = False,
 ) -> Ready | None:
-    """Read a book-length text with a model on this machine: summarize it, score it.
+    """Read a book-length text with a model on this machine: summarize it, ask it, score it.
 
     Text comes from FILEs, a pipe, or sample:en and sample:zh (bundled). The answer goes to stdout, everything
     else to stderr.

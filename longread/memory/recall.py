@@ -91,6 +91,7 @@ _AGAIN = 20  # BM25's best, ranked again
 # neighbours in the question stand near. Chosen on FairytaleQA's training tales, as is what follows.
 _COVER, _PAIRS = 0.6, 0.6
 _NEAR = 4  # words
+_MANY = 300  # passages looked through for a name's first
 _TOGETHER = 3  # passages joined at most
 _GAP = 4  # characters between them: a blank line, never a heading
 _NEAREST = 3  # passages whose words are counted, whatever number is shown
@@ -110,6 +111,8 @@ def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | 
     if not found or not whole:
         return Recalled((), weights, 0.0, ())
     hits = _again(index, found, terms, weights)
+    if introduced := _introduction(index, question, terms, start, end):
+        hits = (introduced, *(hit for hit in hits if hit.number != introduced.number))
     nearest = hits[:_NEAREST]
     around = ["\n".join(hit.text for hit in index.neighbours(hit.number)) for hit in nearest]
     said = index.terms([*(hit.text for hit in nearest), *around])
@@ -182,15 +185,32 @@ def _strength(terms: Sequence[str], weights: dict[str, float]) -> float:
     return sum(weights[term] * n * (_SATURATION + 1) / (n + _SATURATION) for term, n in counts.items())
 
 
-def strangers(index: Index, question: str) -> tuple[str, ...]:
-    """The names in ``question`` that the text does not hold; a question's first word is no name."""
+def _introduction(
+    index: Index, question: str, terms: Sequence[str], start: int, end: int | None
+) -> Hit | None:
+    """Where a person or place is met first, if the question names one and nothing else."""
+    named = {term for found in index.terms(_names(index, question)) for term in found}
+    if not named or named != {*terms}:
+        return None
+    met = sorted(index.search(question, _MANY, start, end), key=lambda hit: hit.start)
+    said = index.terms([hit.text for hit in met])
+    return next((hit for hit, words in zip(met, said, strict=True) if named <= {*words}), None)
+
+
+def _names(index: Index, question: str) -> list[str]:
+    """The words of ``question`` that have a capital but not by their place."""
     if index.language.split("-")[0] in _NO_NAMES:
-        return ()
-    names = [
+        return []
+    return [
         match[0]
         for match in _WORD.finditer(question)
         if match[0][0].isupper() and len(match[0]) > 1 and not _OPENS.search(question[: match.start()])
     ]
+
+
+def strangers(index: Index, question: str) -> tuple[str, ...]:
+    """The names in ``question`` that the text does not hold; a question's first word is no name."""
+    names = _names(index, question)
     return tuple(
         name
         for name, terms in zip(names, index.terms(names), strict=True)

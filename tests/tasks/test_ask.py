@@ -41,6 +41,16 @@ def test_a_quotation_with_its_place():
     assert answer.answer in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("Obed Lunn", "dredgemaster"), ("Mungo Pardoe", "engineer"), ("Mr Vos", "manager")]
+)
+def test_who_somebody_is_stands_where_they_are_met_first(name, said):
+    (answer,) = run(f"Who is {name}?").result.answers
+    assert answer.found and said in answer.answer
+    (other,) = run("Who is Rodion Raskolnikov?").result.answers
+    assert not other.found
+
+
 def test_a_question_about_another_book_is_refused():
     (answer,) = run(WRONG).result.answers
     assert (answer.found, answer.answer) == (False, "")

@@ -94,15 +94,19 @@ def _answers(answers: Iterable[Any]) -> Iterator[Line]:
             nearest = "; the nearest passages:" if item.evidence else ""
             yield Line(f"No answer to this was found in the text{nearest}", "body")
         elif item.answer:
-            # The marks say that these are the book's words.
             said = one_line(item.answer)
-            yield Line(f"»{said}«" if item.quoted else said, "body")
+            yield Line(f"> {said}{_cited(said, item.evidence)}" if item.quoted else said, "body")
         for passage in item.evidence:
             yield Line()
             chapter = one_line(passage.chapter or "")
             span = f"{words.percent(passage.share)}, characters {passage.start}-{passage.end}"
             yield Line(f"[{passage.rank}] {chapter}".rstrip(), "heading", span)
             yield from _prose(passage.text)
+
+
+def _cited(said: str, evidence: Iterable[Any]) -> str:
+    """The number of the passage that a quotation stands in."""
+    return next((f" [{item.rank}]" for item in evidence if said in one_line(item.text)), "")
 
 
 def _score(result: Any, width: int) -> Iterator[Line]:

@@ -34,6 +34,11 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<=[\w,;] )[A-ZÀ-ÞА-Я][^\W\d_]+|\b(?:Mr|Mrs|Dr|Miss|Sir|Lady)\b")
+# Mungo Pardoe, the engineer; the engineer, Mungo Pardoe; a widow called Noakes.
+_INTRODUCED = re.compile(
+    r"[A-ZÀ-Þ][\w’']+, (?:an?|the|who|whose|of|his|her|their)\b"
+    r"|\b(?:called|named)\b|\b(?:an?|the) [a-z]+, [A-ZÀ-Þ]"
+)
 _CUES = tuple(
     (re.compile(asks, re.IGNORECASE), cue)
     for asks, cue in (
@@ -44,6 +49,7 @@ _CUES = tuple(
         (r"\bwhat (?:sum|number|price|age)\b|\bсколько\b|多少|几|幾|いくつ", _NUMBER),
         (r"\bwhen\b|\bwhat (?:day|date|year|time|hour)\b|\bquand\b|\bwann\b|\bкогда\b", _TIME),
         (r"\bwhere\b|\bwhich (?:town|city|place|country)\b|\boù\b|\bwo\b|\bгде\b", _PLACE),
+        (r"\bwho (?:is|was|are|were)\b", _INTRODUCED),
         (r"\bwho(?:m|se)?\b|\bnamed?\b|\bcalled\b|\bqui\b|\bwer\b|\bкто\b", _NAME),
         (r"\bwhy\b|\bfor what reason\b|\bpourquoi\b|\bwarum\b|\bпочему\b", _REASON),
     )
@@ -80,7 +86,7 @@ def best_quote(
             beside = set().union(*held[max(0, at - 1) : at + 2]) - held[at]
             score = _weight(held[at], weights, whole) + _BESIDE * _weight(beside, weights, whole)
             # Words of the question themselves are no answer to it.
-            score += _CUE * any(cue.search(text, low, high) for cue in cues)
+            score += _CUE * sum(bool(cue.search(text, low, high)) for cue in cues)
             score -= _RANK * rank + _SHORT * (high - low < _FEW)
             found.append((score, Quote(text[low:high], start + low, start + high)))
     return max(found, key=lambda item: item[0])[1] if found else None
