@@ -181,8 +181,7 @@ def fraction(event: Progress) -> float:
 def progress_line(event: Progress) -> str:
     """ "reading 35%, Chapter 12, 1,234 tokens/s, 1 min 4 s left"."""
     parts = [f"{one_line(event.phase)} {words.percent(fraction(event))}", one_line(event.chapter)]
-    if event.tokens_per_second > 0:
-        parts.append(f"{words.number(event.tokens_per_second)} tokens/s")
+    parts.append(words.speed(event.tokens_per_second, getattr(event, "bytes_per_second", 0.0)))
     if event.seconds_left is not None:
         parts.append(f"{words.duration(event.seconds_left)} left")
     return ", ".join(filter(None, parts))
