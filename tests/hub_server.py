@@ -176,7 +176,8 @@ def hub(repos: dict[str, dict[str, bytes]]) -> Iterator[Hub]:
 
         def _head(self, code: int, length: int, headers: dict[str, str]) -> None:
             self.send_response(code)
-            for key, value in {"Content-Length": str(length), **headers}.items():
+            # No connection outlives its answer, so that the server can be waited for when it ends.
+            for key, value in {"Content-Length": str(length), "Connection": "close", **headers}.items():
                 self.send_header(key, value)
             self.end_headers()
 

@@ -21,7 +21,7 @@ from longread.places import config_file
 # A model that is not listed is trusted from this size on, if it has a chat template.
 TRUSTED_FROM = 300_000_000
 CHECKED = ("run", "shape", "config", "card", "")
-_REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,8 @@ def _unreached(error: BaseException, hub: str) -> ModelError:
         return ModelError(f"{hub} did not answer in time", _GOES_ON)
     if kind in ("ConnectError", "ProxyError", "ConnectionError"):
         return ModelError(
-            f"{hub} cannot be reached", "look at the connection; `longread doctor --online` tries it"
+            f"{hub} cannot be reached",
+            "look at the connection and at a proxy's settings; HF_ENDPOINT names another hub",
         )
     return ModelError(f"the connection to {hub} broke off", _GOES_ON)
 

@@ -1,4 +1,4 @@
-"""``models pull`` against a real server on loopback: what arrives, and every fault of section 4 in issue 6."""
+"""``models pull`` against a real server on loopback: what arrives, and every fault on the way."""
 
 from __future__ import annotations
 
@@ -29,10 +29,18 @@ FILES = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def session():
+    """huggingface_hub's client is made once, which is most of a test's time, and closed in the end."""
+    import huggingface_hub
+
+    yield
+    huggingface_hub.close_session()
+
+
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """A hub with one model, and a cache of this test's own."""
-    import huggingface_hub
     from huggingface_hub import constants
 
     with running({REPO: dict(FILES)}) as state:
@@ -42,7 +50,6 @@ def server(tmp_path, monkeypatch):
         monkeypatch.setattr(fetch, "PAUSES", (0.0, 0.0))
         monkeypatch.setenv("HF_TOKEN", "hf_secret")
         yield state
-        huggingface_hub.close_session()
 
 
 def pulled(name: str = REPO) -> hub.Pulled:
@@ -111,12 +118,14 @@ def test_the_token_goes_to_the_hub_and_to_nobody_else(server: Hub):
 
 def test_a_model_in_pieces_comes_whole(server: Hub):
     pieces = {f"model-0000{at}-of-00002.safetensors": os.urandom(50_000) for at in (1, 2)}
-    index = b'{"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}'
+    index = (
+        b'{"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}'
+    )
     rest = {name: data for name, data in FILES.items() if name != "model.safetensors"}
     server.repos[REPO] = {**rest, **pieces, cached.INDEX: index, "consolidated.safetensors": b"other"}
     server.faults.append(("00002", "status", 404))
     failed(ModelError)
-    with pytest.raises(ModelError, match="has not arrived whole|is not on this machine"):
+    with pytest.raises(ModelError, match="has not arrived whole"):
         find.find_model(REPO)
     folder = Path(pulled().folder)
     assert cached.missing_weights(folder) == [] and not (folder / "consolidated.safetensors").exists()
@@ -135,7 +144,9 @@ def test_missing_or_private(server: Hub):
 def test_gated(server: Hub):
     server.faults.append(("config.json", "gated", 0))
     error = failed(ModelError)
-    assert "is gated" in error.message and f"{server.url}/{REPO}" in error.hint and "hf auth login" in error.hint
+    assert (
+        "is gated" in error.message and f"{server.url}/{REPO}" in error.hint and "hf auth login" in error.hint
+    )
 
 
 def test_too_many_requests_is_told_with_the_time_to_wait(server: Hub):
@@ -224,7 +235,7 @@ def test_nobody_there(server: Hub, monkeypatch):
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     error = failed(ModelError)
-    assert "127.0.0.1:9 cannot be reached" in error.message and "doctor --online" in error.hint
+    assert "127.0.0.1:9 cannot be reached" in error.message and "HF_ENDPOINT" in error.hint
 
 
 def test_offline_is_offline(server: Hub, monkeypatch):
