@@ -1,8 +1,8 @@
 """What a model needs of a machine: bytes and seconds, from its config alone.
 
 Knows the shape of a decoder and how longread reads with it: which tensors are there at
-the moment when most are. Loads nothing; no torch. The formulas were held against measured
-peaks (tests/model/test_fit.py).
+the moment when most are. Loads nothing; no torch. The formula for float32 was held against
+measured peaks (tests/model/test_fit.py); that for bf16 could not be, for want of a GPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ TOKENS_PER_WORD = 1.35
 EFFICIENCY = 0.25
 LEARNING = 3.0
 _TILE = 256  # rows of attention at once (longread_kernels)
-_LOGITS = 1 << 26  # bytes of the head's chunk
+_LOGITS = 1 << 24  # logits at once (longread_kernels)
+_TEXT = 25_000_000  # bytes of tokenizer and text
 _UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2"}
 
 
@@ -62,6 +63,7 @@ class Figures:
     vocabulary: int
     tied: bool
     gated: bool
+    normed: bool  # queries and keys have norms of their own
 
     @property
     def layer(self) -> int:
@@ -86,6 +88,7 @@ def figures(config: Mapping[str, Any]) -> Figures:
         # What a config leaves out is what its family does.
         tied=config.get("tie_word_embeddings", kind in {"smollm3", "gemma", "gemma2", "gpt2"}),
         gated=kind not in _UNGATED,
+        normed=kind in {"qwen3", "gemma3_text", "olmo2"},
     )
 
 
@@ -132,18 +135,21 @@ def needs(
 
 
 def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool) -> int:
-    """Bytes that a block of ``rows`` tokens takes: what backward needs of each layer, or one layer's own."""
+    """Bytes beside weights, cache and adapter while a block of ``rows`` tokens is read: what backward needs
+    of every layer or, without learning, what attention holds of two."""
     tile = min(rows, _TILE)
     keys = seen + tile if seen else rows
     attention = m.heads * rows * keys  # softmax's rows, kept for the gradient
     copies = 2 * m.kv * m.dim * keys * -(-rows // tile) + 2 * rows * m.heads * m.dim
+    working = m.heads * tile * keys
+    if not learn:
+        return (2 * (attention + copies) + working + 4 * rows * m.width) * value + _TEXT
     # The residual stream before each norm, and its norm; gate, its activation, up, and their product.
     linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.inner + 7 * rank)
-    if learn:
-        saved = m.layers * (attention + copies + linear)
-        return (saved + 2 * rows * m.inner) * value + 2 * _LOGITS
-    once = m.heads * tile * keys * 2 + rows * (3 * m.inner + 4 * m.width)
-    return once * value + 2 * _LOGITS
+    norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
+    logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
+    saved = m.layers * (attention + copies + linear + norms)
+    return (saved + 2 * working + 3 * rows * m.inner) * value + logits * 4 + _TEXT
 
 
 def speed(config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool) -> float:

@@ -211,7 +211,7 @@ def _alone(folder: Path, repo: str) -> Iterator[None]:
     """A lock against a second pull of the same model."""
     from filelock import FileLock, Timeout
 
-    path = folder.parent / ".locks" / folder.name / "longread.lock"
+    path = folder.parent / ".locks" / folder.name / "pull.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from traceback import format_exception
 from typing import Any
 
@@ -43,6 +43,9 @@ class Screen:
 
     def next_step(self, command: str) -> None:
         """What the user may want to do after this; for a person who sits there."""
+
+    def advise(self, tell: Callable[[], str]) -> None:
+        """What ``tell`` knows to say to a person who sits there; for nobody else it is not even asked."""
 
     def close(self) -> None:
         """The job is over; the screen may be used for the next one."""
@@ -151,6 +154,10 @@ class Live(Plain):
     def next_step(self, command: str) -> None:
         if command and command == unbroken(command):  # else it would not do what it says
             self.say(f"next: {command}", "bold")
+
+    def advise(self, tell: Callable[[], str]) -> None:
+        if text := tell():
+            self.say(text, "bold")
 
     def close(self) -> None:
         super().close()
