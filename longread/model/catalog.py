@@ -56,6 +56,7 @@ class Entry:
     learned_sink: str | None = None
     best: str = ""
     checked: str = ""
+    tokens_a_word: float | None = None  # of English; None where its tokenizer was not tried
     shape: Mapping[str, Any] = field(default_factory=dict)
     own: bool = False
 
@@ -100,6 +101,7 @@ _KINDS: dict[str, type] = {
     **dict.fromkeys(("licence", "repo", "learned_sink", "best", "checked", "says"), str),
     **dict.fromkeys(("parameters", "window"), int),
     **dict.fromkeys(_TRUST, bool),
+    "tokens_a_word": float,
     "languages": list,
     "shape": dict,
 }
@@ -116,7 +118,13 @@ def _entry(name: str, item: Any, where: str, own: bool = False) -> Entry:
         if not isinstance(value, kinds[key]) or (
             kinds[key] is int and (isinstance(value, bool) or value < 0)
         ):
-            word = {bool: "true or false", int: "a whole number", list: "a list of codes", dict: "a table"}
+            word = {
+                bool: "true or false",
+                int: "a whole number",
+                float: "a number",
+                list: "a list of codes",
+                dict: "a table",
+            }
             raise UsageError(
                 f"{where}, {name}: {key} = {value!r} is not allowed", f"give {word.get(kinds[key], 'a text')}"
             )

@@ -17,8 +17,9 @@ WINDOW = 4096  # taken where the trained length is larger, as in engine/session.
 WORDS = 100_000  # a novel
 # English tokens a word with a vocabulary of 48,000 and more; their tokenizers could not be tried here.
 TOKENS_PER_WORD = 1.35
-# Share of the rate of a bare matrix product that reading reaches, and learning's cost beside (docs/log.md).
-EFFICIENCY = 0.25
+# Share of the rate of a bare matrix product that reading with pocket reaches, and what learning costs beside
+# (docs/log.md). Larger models multiply larger matrices and do better: their hours are upper bounds.
+EFFICIENCY = 0.36
 LEARNING = 3.0
 _TILE = 256  # rows of attention at once (longread_kernels)
 _LOGITS = 1 << 24  # logits at once (longread_kernels)

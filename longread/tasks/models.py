@@ -91,7 +91,8 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
     told: dict[str, Any] = {}
     if config.get("hidden_size") and config.get("num_hidden_layers"):
         how = fit.fit(config, machine)
-        read, learn, measured = _hours(found, config, how.sizes, machine)
+        tokens = fit.WORDS * (entry.tokens_a_word or fit.TOKENS_PER_WORD)
+        read, learn, measured = _hours(tokens, found, config, how.sizes, machine)
         told = {
             "hours_read": read,
             "hours_learn": learn,
@@ -117,10 +118,9 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
 
 
 def _hours(
-    found: Found | None, config: dict[str, Any], sizes: fit.Sizes, machine: Machine
+    tokens: float, found: Found | None, config: dict[str, Any], sizes: fit.Sizes, machine: Machine
 ) -> tuple[float | None, float | None, bool]:
-    """Hours for a novel without and with learning, and whether both follow from readings on this machine."""
-    tokens = fit.WORDS * fit.TOKENS_PER_WORD
+    """Hours for so many tokens without and with learning; whether both follow from readings made here."""
     hours, measured = [], []
     for learn in (False, True):
         options = Options(memory=Memory(learn=learn))
