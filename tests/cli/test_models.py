@@ -67,7 +67,8 @@ def test_the_list_is_about_this_machine(call, no_network):
     code, out, err = call("list")
     assert (code, err) == (0, "")
     lines = {line.split()[0]: line for line in out.splitlines() if line}
-    assert " * " in lines["pocket"] and "bundled" in lines["pocket"] and "Apache-2.0" in lines["pocket"]
+    assert " * " in lines["pocket"] and " en zh " in lines["pocket"]
+    assert " en de +10 " in lines["granite-4.1-3b"] and "licence: Apache-2.0, all of them" in out
     for name in ("minicpm5-1b", "granite-4.1-3b", "qwen3-4b"):
         assert " no " in lines[name]
         assert any(unit in lines[name] for unit in (" min ", " h "))

@@ -28,9 +28,25 @@ def listed(listing: Any, width: int) -> Iterator[Line]:
     """The models as a table, or as a list where that is too wide; then what the columns mean."""
     yield Line(f"{one_line(listing.machine)}, {words.size(listing.memory)} of memory", "heading")
     yield Line()
-    head = ["model", "size", "memory", "read", "learn", "window", "chats", "licence", "here", "checked"]
-    yield from table([head, *map(_row, listing.rows)], width)
+    head = [
+        "model",
+        "size",
+        "memory",
+        "read",
+        "learn",
+        "window",
+        "chats",
+        "speaks",
+        "here",
+        "checked",
+        "licence",
+    ]
+    licences = {row.licence for row in listing.rows}
+    columns = len(head) - (len(licences) == 1)  # what all have in common takes a line and no column
+    yield from table([row[:columns] for row in (head, *map(_row, listing.rows))], width)
     yield Line()
+    if len(licences) == 1:
+        yield Line(f"licence: {one_line(*licences)}, all of them", "body")
     wide = [row for row in listing.rows if row.fits and _shrunk(row)]
     if wide:
         names = ", ".join(f"{one_line(row.name)} --window {row.reads_with}" for row in wide)
@@ -51,9 +67,10 @@ def _row(row: Any) -> list[str]:
         _hours(row.hours_learn),
         _thousands(row.window),
         "yes" if row.chats else "no",
-        one_line(row.licence),
-        one_line(row.here),
+        _languages(row.languages),
+        "yes" if row.here == "bundled" else one_line(row.here),
         _MARKS.get(row.checked, "no"),
+        one_line(row.licence),
     ]
 
 
@@ -80,7 +97,16 @@ def _shrunk(row: Any) -> bool:
 
 
 def _billions(count: int) -> str:
-    return words.parameters(count).removesuffix(" parameters") if count else NOTHING
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} B"
+    return f"{count / 1e6:.1f} M" if count < 1e7 else f"{count / 1e6:.0f} M"
+
+
+def _languages(codes: Any) -> str:
+    """ "en zh", or the first two and how many more: "en de +10", "en zh +many"."""
+    known = [one_line(code) for code in codes if " " not in code]
+    more = "+many" if len(known) < len(codes) else f"+{len(known) - 2}" if len(known) > 2 else ""
+    return " ".join(filter(None, (*known[:2], more))) or NOTHING
 
 
 def _thousands(tokens: int) -> str:
