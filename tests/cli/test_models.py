@@ -102,6 +102,7 @@ def test_a_user_s_own_models_are_listed_and_checked(call, home):
     )
     code, out, _ = call("list")
     assert code == 0 and any(line.startswith("mine ") for line in out.splitlines())
+    assert "licence: Apache-2.0; mine [31mred" in out
     assert "\x1b" not in out and "\u202e" not in out
     for text, wrong in (
         ("[mine]\n", "repo is missing"),

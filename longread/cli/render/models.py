@@ -6,6 +6,7 @@ its fields alone, so no task is imported.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,25 +29,10 @@ def listed(listing: Any, width: int) -> Iterator[Line]:
     """The models as a table, or as a list where that is too wide; then what the columns mean."""
     yield Line(f"{one_line(listing.machine)}, {words.size(listing.memory)} of memory", "heading")
     yield Line()
-    head = [
-        "model",
-        "size",
-        "memory",
-        "read",
-        "learn",
-        "window",
-        "chats",
-        "speaks",
-        "here",
-        "checked",
-        "licence",
-    ]
-    licences = {row.licence for row in listing.rows}
-    columns = len(head) - (len(licences) == 1)  # what all have in common takes a line and no column
-    yield from table([row[:columns] for row in (head, *map(_row, listing.rows))], width)
+    head = ["model", "size", "memory", "read", "learn", "window", "chats", "speaks", "here", "checked"]
+    yield from table([head, *map(_row, listing.rows)], width)
     yield Line()
-    if len(licences) == 1:
-        yield Line(f"licence: {one_line(*licences)}, all of them", "body")
+    yield Line(f"licence: {_licences(listing.rows)}", "body")
     wide = [row for row in listing.rows if row.fits and _shrunk(row)]
     if wide:
         names = ", ".join(f"{one_line(row.name)} --window {row.reads_with}" for row in wide)
@@ -70,8 +56,17 @@ def _row(row: Any) -> list[str]:
         _languages(row.languages),
         "yes" if row.here == "bundled" else one_line(row.here),
         _MARKS.get(row.checked, "no"),
-        one_line(row.licence),
     ]
+
+
+def _licences(rows: Any) -> str:
+    """The licence of most, then the models that have another: it is nearly always the same."""
+    counts = Counter(one_line(row.licence) for row in rows)
+    most = counts.most_common(1)[0][0]
+    others = [
+        f"{one_line(row.name)} {one_line(row.licence)}" for row in rows if one_line(row.licence) != most
+    ]
+    return "; ".join([most, *others]) + ("" if others else ", all of them")
 
 
 def _legend(listing: Any) -> Iterator[Line]:
