@@ -96,6 +96,9 @@ def hub(repos: dict[str, dict[str, bytes]]) -> Iterator[Hub]:
                 self._refuse(int(argument))
             elif kind == "gated":
                 self._refuse(401, "GatedRepo")
+            elif kind == "page":  # what a portal or a proxy puts in the way
+                self._head(200, 15, {"Content-Type": "text/html"})
+                self.wfile.write(b"<html>Log in:\r\n")
             elif kind == "silent":
                 time.sleep(argument)
                 self.close_connection = True

@@ -186,8 +186,8 @@ class Run:
 
 def better_model() -> str:
     """Which model would write, where the bundled one quotes; any ``models use`` ends this."""
+    from ..model.choice import recommended
     from ..model.machine import this_machine
-    from ..tasks.models import recommended
 
     name = recommended(this_machine())
     step = f"for one that writes: longread models pull {name}"

@@ -81,6 +81,10 @@ def told(error: BaseException, repo: str, endpoint: str, folder: Path) -> Longre
             f"{error.filename or folder} cannot be written: {error.strerror}",
             "set HF_HOME to a folder that you may write to",
         )
+    if isinstance(error, ValueError | KeyError | TypeError):  # what came was no JSON, or not the hub's
+        return ModelError(
+            f"{hub} does not answer as a hub does", "look at HF_ENDPOINT and at a proxy's settings"
+        )
     raise error
 
 

@@ -14,6 +14,7 @@ from longread.config import Memory, Options
 from longread.errors import LongreadError
 from longread.model import cached, fit
 from longread.model.catalog import Entry, catalogue, trust_in
+from longread.model.choice import config_of, recommended
 from longread.model.find import Found, find_model, has_template
 from longread.model.machine import Machine, described, this_machine
 from longread.tasks import estimate
@@ -73,21 +74,11 @@ def listing(default: str, machine: Machine | None = None) -> Listing:
     return Listing(described(machine), machine.memory, tuple(rows), recommended(machine))
 
 
-def recommended(machine: Machine) -> str:
-    """The listed model for the machine: the one named for its kind, else the largest writer that fits."""
-    entries = [e for e in catalogue().values() if e.shape and e.trust.writes]
-    named = [e for e in entries if e.best == machine.kind]
-    for entry in (*named, *sorted(entries, key=lambda e: -e.parameters)):
-        if fit.fit(_config(entry), machine).fits:
-            return entry.name
-    return "pocket"
-
-
 def _row(entry: Entry, default: str, machine: Machine) -> Row:
     repo = entry.repo or ""
     found = _found(entry.name if entry.folder or not repo else repo)
     here = "bundled" if entry.folder else "yes" if found else "partly" if repo and _begun(repo) else "no"
-    config = found.config if found is not None else _config(entry)
+    config = found.config if found is not None else config_of(entry)
     told: dict[str, Any] = {}
     if config.get("hidden_size") and config.get("num_hidden_layers"):
         how = fit.fit(config, machine)
@@ -130,10 +121,6 @@ def _hours(
             speed = fit.speed(config, sizes, machine.rate, learn=learn)
         hours.append(None if speed is None else tokens / speed / 3600)
     return hours[0], hours[1], all(measured)
-
-
-def _config(entry: Entry) -> dict[str, Any]:
-    return {**entry.shape, "max_position_embeddings": entry.window}
 
 
 def _found(name: str) -> Found | None:

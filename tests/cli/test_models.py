@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -211,3 +212,36 @@ def test_pull_then_use_then_plan_in_real_processes(tmp_path, cli_env):
     assert longread("models", "use", "qwen3-0.6b").returncode == 0
     ran = longread("read", "sample:en", "--dry-run", "--json")
     assert ran.returncode == 0 and json.loads(ran.stdout)["model"] == "qwen3-0.6b"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals of POSIX")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["summarize", "n.txt"], True), (["summarize", "n.txt", "-q"], False), (["score", "n.txt"], False)],
+)
+def test_a_person_who_chose_no_model_is_told_of_a_better_one(
+    cli_command, cli_env, tmp_path, arguments, named
+):
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*cli_command, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env=cli_env(True, TERM="xterm", COLUMNS="200"),
+        cwd=tmp_path,
+    ) as child:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # Linux's way to say that nobody writes any more
+            while piece := os.read(ours, 65536):
+                seen += piece
+        os.close(ours)
+        assert child.wait(60) == 0
+    assert (b"for one that writes: longread models pull " in seen) is named
+
+
+def test_nobody_is_told_in_a_pipe_or_after_a_choice(cli, home):
+    assert "models pull" not in cli("summarize", "n.txt")[2]

@@ -6,8 +6,9 @@ import pytest
 
 from longread.model import fit
 from longread.model.catalog import catalogue, listed
+from longread.model.choice import recommended
 from longread.model.machine import Machine
-from longread.tasks.models import listing, recommended
+from longread.tasks.models import listing
 
 GPU = {"rate": 50e12, "cores": 8, "gpu": "a card"}
 LAPTOP = Machine(int(16e9), 8, 400e9)

@@ -221,11 +221,11 @@ def test_what_was_left_half_and_damaged_is_found_out(server: Hub):
 def test_a_silent_server_is_told_and_a_slow_one_is_waited_for(server: Hub, monkeypatch):
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.15)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.4)
     server.faults += [("/cdn/", "slow", 0.02)]
     assert pulled().fetched
     partial().with_suffix("").unlink()
-    server.faults += [("/cdn/", "stall", 0.3), *[("/cdn/", "silent", 0.3)] * 3]
+    server.faults += [("/cdn/", "stall", 0.8), *[("/cdn/", "silent", 0.8)] * 3]
     error = failed(ModelError)
     assert "did not answer in time" in error.message and partial().stat().st_size > 0
 
@@ -236,6 +236,13 @@ def test_nobody_there(server: Hub, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     error = failed(ModelError)
     assert "127.0.0.1:9 cannot be reached" in error.message and "HF_ENDPOINT" in error.hint
+
+
+def test_a_page_in_the_way_is_no_hub(server: Hub):
+    server.faults.append(("/api/models/", "page", 0))
+    assert "does not answer as a hub does" in failed(ModelError).message
+    server.faults.append(("/cdn/", "page", 0))
+    assert (Path(pulled().folder) / "model.safetensors").read_bytes() == WEIGHTS
 
 
 def test_offline_is_offline(server: Hub, monkeypatch):
