@@ -80,7 +80,7 @@ def fetch(blob: Blob, folder: Path, url: str, headers: dict[str, str], timeout: 
         while have != blob.size:
             before = have
             try:
-                for start, piece in _pieces(url, headers, have, timeout):
+                for start, piece in _pieces(blob, url, headers, have, timeout):
                     if start != have:  # the server began anew
                         digest, have = blob.hasher(), start
                         file.seek(start)
@@ -103,10 +103,7 @@ def fetch(blob: Blob, folder: Path, url: str, headers: dict[str, str], timeout: 
         os.fsync(file.fileno())
     if have != blob.size or digest.hexdigest() != blob.digest:
         partial.unlink()
-        raise ModelError(
-            f"{blob.name} arrived damaged: its content is not what the hub names",
-            "it was deleted; pull again",
-        )
+        raise _damaged(blob)
     os.replace(partial, whole)
 
 
@@ -123,7 +120,13 @@ def _taken_up(file: Any, digest: Any, most: int) -> int:
     return have
 
 
-def _pieces(url: str, headers: dict[str, str], have: int, timeout: float) -> Iterator[tuple[int, bytes]]:
+def _damaged(blob: Blob) -> ModelError:
+    return ModelError(f"{blob.name} arrived damaged: its content is not what the hub names", "pull again")
+
+
+def _pieces(
+    blob: Blob, url: str, headers: dict[str, str], have: int, timeout: float
+) -> Iterator[tuple[int, bytes]]:
     """(offset, bytes) of the file from ``have`` on, or from 0 where the server cannot go on."""
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
@@ -131,6 +134,9 @@ def _pieces(url: str, headers: dict[str, str], have: int, timeout: float) -> Ite
     with get_session().stream("GET", url, headers=asked, timeout=timeout, follow_redirects=True) as response:
         hf_raise_for_status(response)
         at = have if response.status_code == 206 else 0
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and at + int(length) != blob.size:  # a portal's page, or another file
+            raise _damaged(blob)
         for piece in response.iter_raw():
             yield at, piece
             at += len(piece)
