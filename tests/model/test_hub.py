@@ -198,11 +198,11 @@ def test_a_server_without_ranges_is_read_from_the_start(server: Hub):
 
 
 @pytest.mark.parametrize("kind", ["wrong", "longer"])
-def test_a_damaged_file_is_deleted_and_told(server: Hub, kind):
+def test_a_damaged_file_is_told_and_not_kept(server: Hub, kind):
     server.faults.append(("/cdn/", kind, 0))
     error = failed(ModelError)
     assert "model.safetensors arrived damaged" in error.message
-    assert not partial().exists() and not partial().with_suffix("").exists()
+    assert not partial().with_suffix("").exists() and not (partial().exists() and partial().stat().st_size)
     assert pulled().fetched == len(WEIGHTS)
 
 
@@ -242,6 +242,7 @@ def test_a_page_in_the_way_is_no_hub(server: Hub):
     server.faults.append(("/api/models/", "page", 0))
     assert "does not answer as a hub does" in failed(ModelError).message
     server.faults.append(("/cdn/", "page", 0))
+    assert "arrived damaged" in failed(ModelError).message
     assert (Path(pulled().folder) / "model.safetensors").read_bytes() == WEIGHTS
 
 
