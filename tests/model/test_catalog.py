@@ -31,6 +31,7 @@ def test_a_repository_s_name_is_the_entry_s():
     ("machine", "name"),
     [
         (LAPTOP, "minicpm5-1b"),
+        (Machine(int(8e9), 4, 200e9), "minicpm5-1b"),
         (Machine(12 << 30, **GPU), "granite-4.1-3b"),
         (Machine(24 << 30, **GPU), "qwen3-4b"),
         (Machine(int(4.5e9), 2, 100e9), "smollm2-360m"),
