@@ -51,8 +51,6 @@ def told(error: BaseException, repo: str, endpoint: str, folder: Path) -> Longre
     from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError
 
     hub = host(endpoint)
-    if isinstance(error, LongreadError):
-        return error
     if _offline(error):
         return ModelError(
             "HF_HUB_OFFLINE is set, so nothing is fetched", "unset HF_HUB_OFFLINE and pull again"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from longread.errors import Interrupted, ModelError, OutputError, UnsupportedError, UsageError
+from longread.errors import Interrupted, LongreadError, ModelError, OutputError, UnsupportedError, UsageError
 from longread.events import Done, Event, Note, Transfer
 from longread.model import cached, faults
 from longread.model.catalog import listed
@@ -78,8 +78,8 @@ def pull(name: str) -> Iterator[Event]:
     began, fetched = time.perf_counter(), 0
     try:
         offer = patiently(lambda: _offer(repo, endpoint))
-        for name_ in ("blobs", "refs"):
-            (folder / name_).mkdir(parents=True, exist_ok=True)
+        for part in ("blobs", "refs"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
         with _alone(folder, repo):
             fetched = yield from _bring(offer, endpoint, folder)
             place = _placed(offer, folder)
@@ -87,6 +87,8 @@ def pull(name: str) -> Iterator[Event]:
         raise Interrupted(
             f"stopped; what has come of {repo} is kept", f"go on: longread models pull {name}"
         ) from error
+    except LongreadError:
+        raise
     except Exception as error:
         raise faults.told(error, repo, endpoint, folder) from error
     result = Pulled(repo, str(place), offer.bytes, fetched, offer.licence)
