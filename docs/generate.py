@@ -101,6 +101,11 @@ def reference() -> str:
             ]
             if options:
                 parts.append(table(("command", "option", "what it does"), options))
+        elif not hasattr(command.callback, "settings"):  # a command that reads no text
+            rows = [
+                option_row(p) for p in command.params if p.param_type_name == "option" and p.name != "help"
+            ]
+            parts.append(table(("option", "what it does"), rows))
         else:
             own = [setting for setting in command.callback.settings if setting.panel == "Options"]
             if own:

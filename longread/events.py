@@ -58,7 +58,11 @@ class Loaded(Event):
 
 @dataclass(frozen=True)
 class Planned(Event):
-    """What is about to be done. ``tokens`` is an estimate until the text is encoded."""
+    """What is about to be done. ``tokens`` is an estimate until the text is encoded.
+
+    ``memory_parts`` are the bytes of the weights, the cache of keys and values, the
+    activations and the adapter, at the peak; ``memory_bytes`` is their sum.
+    """
 
     tokens: int
     blocks: int
@@ -69,6 +73,7 @@ class Planned(Event):
     seconds: float
     memory_bytes: int
     share: float = 1.0
+    memory_parts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,13 @@ class Progress(Event):
     share: float = 0.0
     tokens_per_second: float = 0.0
     seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Transfer(Progress):
+    """Where a download stands; ``chapter`` is the file that is coming."""
+
+    bytes_per_second: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,12 @@ class Run:
             self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.unbroken(written)}")
         if not done.partial and not self.several:
             self.screen.next_step(screen.next_command(self.job.name, file, self.own))
+            self._name_a_better_model()
+
+    def _name_a_better_model(self) -> None:
+        """For a person who has not chosen a model yet, where one that writes would have done better."""
+        if self.values["model"].origin == "default" and self.job.name not in ("read", "score"):
+            self.screen.advise(better_model)
 
     def _place(self, file: str) -> Place:
         """Where this file's answer goes; checked before the work begins."""
@@ -184,6 +190,16 @@ class Run:
 
     def _told(self) -> None:
         self.screen.say("finishing this block (Ctrl-C again stops at once)")
+
+
+def better_model() -> str:
+    """Which model would write, where the bundled one quotes; any ``models use`` ends this."""
+    from ..model.choice import recommended
+    from ..model.machine import this_machine
+
+    name = recommended(this_machine())
+    step = f"for one that writes: longread models pull {name}"
+    return "" if name == "pocket" else f"note: pocket quotes and does not write; {step}"
 
 
 def sources(command: str, files: list[str] | None) -> list[str]:

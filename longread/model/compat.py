@@ -69,6 +69,22 @@ def attention_layers(model: nn.Module) -> dict[int, nn.Module]:
     }
 
 
+def attention_kind(layer: nn.Module) -> str:
+    """What one of ``attention_layers`` sees, in words: "full", "sliding 512", "full, unrotated"."""
+    sliding = getattr(layer, "sliding_window", None)
+    sees = f"sliding {sliding}" if isinstance(sliding, int) else "full"
+    return sees if getattr(layer, "use_rope", True) else f"{sees}, unrotated"
+
+
+def rotation_kind(config: Any) -> str:
+    """How a model marks positions, in words: its rotary embedding's kind and base, or "none"."""
+    tables = _rope_tables(config)
+    said = {
+        f"{table.get('rope_type', 'default')}, base {table.get('rope_theta', 0):,.0f}" for table in tables
+    }
+    return f"rotary ({'; '.join(sorted(said))})" if said else "not rotary"
+
+
 def length_dependent(config: Any) -> bool:
     """Whether the rotary frequencies change with the longest position in sight (dynamic NTK, longrope)."""
     return any(table.get("rope_type") in LENGTH_DEPENDENT for table in _rope_tables(config))

@@ -12,8 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from longread.config import suggestion
 from longread.errors import ModelError, UnsupportedError
-from longread.model.catalog import Entry, catalogue
+from longread.model import cached
+from longread.model.catalog import Entry, catalogue, listed
 
 
 @dataclass(frozen=True)
@@ -32,34 +34,35 @@ def find_model(name: str) -> Found:
     ``ModelError`` when there is none or it is not safetensors; ``UnsupportedError`` for a
     kind of model that longread cannot read with, or that needs code of its own.
     """
-    entry = catalogue().get(name)
+    entry = listed(name)
     if entry is not None and entry.folder is not None:
         return _checked(name, Path(str(resources.files("longread").joinpath(entry.folder))), entry)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return _checked(name, path, entry)
-    if path.exists():
-        raise ModelError(f"{name} is a file, not a model's folder", "give the folder that holds config.json")
-    folder = _in_hub_cache(name)
+    if entry is None or name != entry.name:  # ./NAME means a folder that is called like a listed model
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return _checked(name, path, None)
+        if path.exists():
+            raise ModelError(
+                f"{name} is a file, not a model's folder", "give the folder that holds config.json"
+            )
+    repo = (entry.repo if entry is not None else None) or name
+    folder = cached.snapshot(repo)
     if folder is None:
-        raise ModelError(
-            f"the model {name} is not on this machine",
-            f"`longread models pull {name}` will fetch it once that command exists; "
-            "until then give a folder that holds config.json, tokenizer.json and *.safetensors, "
-            "or leave --model out for the bundled model",
-        )
+        raise _absent(name, repo)
     return _checked(name, folder, entry)
 
 
-def _in_hub_cache(name: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        hit = try_to_load_from_cache(name, "config.json")
-    except HFValidationError:
-        return None
-    return Path(hit).parent if isinstance(hit, str) else None
+def _absent(name: str, repo: str) -> ModelError:
+    """The error for a model that is not here: how to get it, if it is one that can be got."""
+    if not cached.is_repo(repo):
+        near = suggestion(name, catalogue())
+        return ModelError(
+            f"there is no model called {name}",
+            near or "`longread models list` names those that are known; a folder or owner/name will do, too",
+        )
+    begun = any(cached.repo_folder(repo).glob(f"blobs/*{cached.PARTIAL}"))
+    state = "has not arrived whole" if begun else "is not on this machine"
+    return ModelError(f"the model {name} {state}", f"fetch it: longread models pull {name}")
 
 
 def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
@@ -79,6 +82,12 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
             f"{name} is an encoder-decoder model",
             "longread streams a text through a causal language model; use one",
         )
+    missing = cached.missing_weights(folder)
+    if missing:
+        raise ModelError(
+            f"{len(missing)} of the weight files of {name} are missing, {missing[0]} among them",
+            f"fetch the rest: longread models pull {name}",
+        )
     if not list(folder.glob("*.safetensors")):
         raise ModelError(
             f"{folder} holds no *.safetensors",
@@ -97,3 +106,8 @@ def special_token(found: Found, key: str) -> str | None:
     except (OSError, ValueError):
         return None
     return value.get("content") if isinstance(value, dict) else value
+
+
+def has_template(found: Found) -> bool:
+    """Whether the model comes with a chat template."""
+    return (found.folder / "chat_template.jinja").is_file() or bool(special_token(found, "chat_template"))

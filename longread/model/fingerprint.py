@@ -15,12 +15,10 @@ from longread.places import cache_dir, private_dir
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 (hex) over config.json and every *.safetensors of a model's folder, in order of name."""
-    files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))]
-    key = str(folder.resolve())
-    marks = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-    known = recall("weights.json")
-    if known.get(key, {}).get("files") == marks:
-        return known[key]["sha256"]
+    known = known_fingerprint(folder)
+    if known is not None:
+        return known
+    files, key, marks = _marks(folder)
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
@@ -29,6 +27,20 @@ def fingerprint(folder: Path) -> str:
                 digest.update(piece)
     remember("weights.json", key, {"files": marks, "sha256": digest.hexdigest()})
     return digest.hexdigest()
+
+
+def known_fingerprint(folder: Path) -> str | None:
+    """The folder's fingerprint if it was taken before and no file has changed since; reads no weights."""
+    _, key, marks = _marks(folder)
+    entry = recall("weights.json").get(key, {})
+    return entry["sha256"] if entry.get("files") == marks else None
+
+
+def _marks(folder: Path) -> tuple[list[Path], str, list[list]]:
+    """The files that count, the folder's name in the table, and what tells that a file has changed."""
+    files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))]
+    marks = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    return files, str(folder.resolve()), marks
 
 
 def recall(name: str) -> dict:

@@ -16,7 +16,7 @@ from torch import nn
 from longread.errors import ModelError, UnsupportedError
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
-from longread.model.find import Found, find_model, special_token
+from longread.model.find import Found, find_model, has_template, special_token
 from longread.model.fingerprint import fingerprint
 from longread.model.probe import MakePolicy, Verdict, remembered_verdict
 from longread.model.tokens import Encoder, load_encoder
@@ -151,6 +151,27 @@ def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
     return model
 
 
+def outline(found: Found) -> nn.Module:
+    """The model without its weights: every module by its name, and no memory taken.
+
+    ``UnsupportedError`` where transformers does not know the kind of model.
+    """
+    import transformers
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        with warnings.catch_warnings(), torch.device("meta"):
+            warnings.simplefilter("ignore")
+            config = AutoConfig.from_pretrained(found.folder, local_files_only=True, trust_remote_code=False)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except (KeyError, ValueError) as error:
+        raise UnsupportedError(
+            f"transformers {transformers.__version__} does not know {found.name} as a causal language model "
+            f"(model type {found.config.get('model_type', '?')}): {_first_line(error)}",
+            "use another model, or a newer transformers",
+        ) from None
+
+
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
@@ -166,8 +187,3 @@ def _prefix(found: Found) -> tuple[list[int], bool]:
         return [], False
     token = Tokenizer.from_file(str(found.folder / "tokenizer.json")).token_to_id(text)
     return ([] if token is None else [token]), learned is not None
-
-
-def has_template(found: Found) -> bool:
-    """Whether the model comes with a chat template."""
-    return (found.folder / "chat_template.jinja").is_file() or bool(special_token(found, "chat_template"))

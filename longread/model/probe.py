@@ -53,18 +53,27 @@ class MakePolicy(Protocol):
 
 def remembered_verdict(model: nn.Module, weights: str, make_policy: MakePolicy) -> Verdict:
     """The verdict on these weights in this dtype, from the cache folder or by probing now."""
+    known = known_verdict(weights, model.dtype)
+    if known is not None:
+        return known
+    verdict = probe(model, make_policy)
+    remember("probe.json", _key(weights, model.dtype), asdict(verdict))
+    return verdict
+
+
+def known_verdict(weights: str, dtype: torch.dtype) -> Verdict | None:
+    """The verdict on these weights in this dtype, if there has been one; None otherwise."""
+    known = recall("probe.json").get(_key(weights, dtype))
+    try:
+        return None if known is None else Verdict(**known)
+    except TypeError:  # written by another version
+        return None
+
+
+def _key(weights: str, dtype: torch.dtype) -> str:
     import transformers
 
-    key = f"{REVISION}/{weights}/{model.dtype}/{transformers.__version__}/{torch.__version__}"
-    known = recall("probe.json").get(key)
-    if known is not None:
-        try:
-            return Verdict(**known)
-        except TypeError:
-            pass  # written by another version: probe again
-    verdict = probe(model, make_policy)
-    remember("probe.json", key, asdict(verdict))
-    return verdict
+    return f"{REVISION}/{weights}/{dtype}/{transformers.__version__}/{torch.__version__}"
 
 
 def probe(model: nn.Module, make_policy: MakePolicy) -> Verdict:

@@ -90,12 +90,13 @@ def _saved(learning: str) -> str:
 
 def _config(manifest: dict[str, Any], modules: list[str], rank: int) -> dict[str, Any]:
     """PEFT's ``LoraConfig`` as JSON; what is left out has PEFT's default, which is what learned."""
-    from longread.model.catalog import catalogue
+    from longread.model.catalog import listed as entry_of
 
     model = manifest.get("model")
     name = str(model.get("name") or "") if isinstance(model, dict) else ""
-    listed = catalogue().get(name)
+    listed = entry_of(name)
     bundled = listed is not None and listed.folder is not None
+    name = (listed.repo if listed is not None else None) or name
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",

@@ -7,21 +7,19 @@ this machine by earlier jobs. Loads no model and imports no torch.
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from longread.config import Options
+from longread.model import fit
 from longread.model.find import Found
 from longread.model.fingerprint import recall, remember
+from longread.model.machine import accelerator, matrix_rate
 
 if TYPE_CHECKING:
     from longread.tasks.reading import Job
 
 _SAMPLE = 40_000  # characters encoded to learn how many a token has
-# Share of the matrix rate that reading a block reaches, measured with the bundled model (docs/log.md).
-_EFFICIENCY = 0.25
-_LEARNING = 3.0  # a block that is learned from costs about so much more
 _ONE_BY_ONE = 8.0  # a token that is written, than one that is read and learned from
 _WRITING = "/writing"
 
@@ -47,6 +45,7 @@ class Plan:
     seconds: float
     memory_bytes: int
     share: float
+    memory_parts: dict[str, int]
 
 
 def plan(job: Job, found: Found, encoder: Any, shape: Sizes, *, stateful: bool = True) -> Plan:
@@ -55,10 +54,14 @@ def plan(job: Job, found: Found, encoder: Any, shape: Sizes, *, stateful: bool =
     tokens = max(1, round(job.characters / per_token)) if job.characters else 0
     memory = job.options.memory
     speed = _speed(found, shape, job.options)
-    parameters = parameter_count(found.config)
-    width = 2 if job.options.dtype in ("bfloat16", "float16") else 4
-    adapter = _adapter_parameters(found.config, memory.rank) if memory.learn else 0
-    kept = _kv_bytes(found.config, shape.window + shape.block, width) if stateful else 0
+    needs = fit.needs(
+        found.config,
+        fit.Sizes(shape.block, shape.window, shape.sinks),
+        bytes_a_value=_bytes_a_value(job.options),
+        rank=memory.rank,
+        learn=memory.learn,
+        stateful=stateful,
+    )
     return Plan(
         tokens=tokens,
         blocks=-(-tokens // shape.block),
@@ -67,9 +70,9 @@ def plan(job: Job, found: Found, encoder: Any, shape: Sizes, *, stateful: bool =
         sinks=shape.sinks,
         learn=memory.learn,
         seconds=tokens / speed,
-        # The adapter is kept four times: itself, its gradient and AdamW's two moments.
-        memory_bytes=parameters * width + kept + adapter * 16,
+        memory_bytes=needs.total,
         share=job.characters / max(job.document.characters, 1),
+        memory_parts=vars(needs),
     )
 
 
@@ -82,7 +85,7 @@ def _characters_per_token(job: Job, encoder: Any) -> float:
 
 def writing_seconds(found: Found, shape: Sizes, options: Options, tokens: int) -> float:
     """How long ``tokens`` take to write, one by one, learned from unless ``options`` say otherwise."""
-    known = _known(found, shape, options, _WRITING)
+    known = known_speed(found, shape, options, _WRITING)
     return tokens / (known or _speed(found, shape, options) / _ONE_BY_ONE)
 
 
@@ -93,19 +96,28 @@ def remember_speed(
     remember("speeds.json", _key(found, shape, options) + _WRITING * writing, round(speed, 1))
 
 
-def _known(found: Found, shape: Sizes, options: Options, kind: str = "") -> float:
-    """Tokens a second as measured on this machine; 0 where they were not."""
-    known = recall("speeds.json").get(_key(found, shape, options) + kind)
-    return float(known) if isinstance(known, int | float) and known > 0 else 0.0
-
-
 def _speed(found: Found, shape: Sizes, options: Options) -> float:
     """Tokens a second: as measured on this machine, else from its matrix rate."""
-    known = _known(found, shape, options)
-    if known:
+    known = known_speed(found, shape, options)
+    if known is not None:
         return known
-    cost = 2.0 * parameter_count(found.config) * (_LEARNING if options.memory.learn else 1.0)
-    return max(_matrix_rate() * _EFFICIENCY / cost, 0.01)
+    sizes = fit.Sizes(shape.block, shape.window, shape.sinks)
+    return fit.speed(found.config, sizes, matrix_rate(), learn=options.memory.learn)
+
+
+def known_speed(found: Found, shape: Sizes, options: Options, kind: str = "") -> float | None:
+    """Tokens a second of the last such reading, or writing, on this machine; None where there was none."""
+    known = recall("speeds.json").get(_key(found, shape, options) + kind)
+    return float(known) if isinstance(known, int | float) and known > 0 else None
+
+
+def _bytes_a_value(options: Options) -> int:
+    """Of a weight in the dtype that will be taken; "auto" is bf16 on an accelerator, float32 on a CPU."""
+    if options.dtype != "auto":
+        return 4 if options.dtype == "float32" else 2
+    if options.device == "auto":
+        return 4 if accelerator() is None else 2
+    return 2 if options.device.startswith("cuda") else 4
 
 
 def _key(found: Found, shape: Sizes, options: Options) -> str:
@@ -114,45 +126,3 @@ def _key(found: Found, shape: Sizes, options: Options) -> str:
     return (
         f"{found.folder}/{options.device}/{options.dtype}/{shape.block}-{shape.window}/{how}/{os.cpu_count()}"
     )
-
-
-def _matrix_rate() -> float:
-    """Floating-point operations a second of a float32 matrix product here; takes a tenth of a second."""
-    import numpy as np
-
-    a = np.ones((384, 384), np.float32)
-    _ = a @ a
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < 0.1:
-        _ = a @ a
-        count += 1
-    return count * 2 * 384**3 / (time.perf_counter() - began)
-
-
-def parameter_count(config: dict[str, Any]) -> int:
-    """Parameters of a decoder with this config.json, to within a few per cent."""
-    width, layers = config.get("hidden_size", 0), config.get("num_hidden_layers", 0)
-    inner = config.get("intermediate_size") or 4 * width
-    gated = 2 if config.get("model_type") in {"gpt_neox", "phi", "starcoder2"} else 3
-    heads, kv, dim = _heads(config)
-    layer = width * dim * (2 * heads + 2 * kv) + gated * width * inner
-    embedding = config.get("vocab_size", 0) * width
-    return layers * layer + embedding * (1 if config.get("tie_word_embeddings", False) else 2)
-
-
-def _adapter_parameters(config: dict[str, Any], rank: int) -> int:
-    width, layers = config.get("hidden_size", 0), config.get("num_hidden_layers", 0)
-    inner = config.get("intermediate_size") or 4 * width
-    heads, kv, dim = _heads(config)
-    return rank * layers * (2 * (width + heads * dim) + 2 * (width + kv * dim) + 3 * (width + inner))
-
-
-def _kv_bytes(config: dict[str, Any], tokens: int, width: int) -> int:
-    _, kv, dim = _heads(config)
-    return 2 * config.get("num_hidden_layers", 0) * kv * dim * tokens * width
-
-
-def _heads(config: dict[str, Any]) -> tuple[int, int, int]:
-    heads = config.get("num_attention_heads") or 1
-    dim = config.get("head_dim") or config.get("hidden_size", 0) // heads
-    return heads, config.get("num_key_value_heads") or heads, dim

@@ -34,6 +34,7 @@ def test_a_command_is_a_file_of_under_sixty_lines():
         "continue_",
         "score",
         "read",
+        "doctor",
         "config",
     }
     for path in (*commands, *groups):

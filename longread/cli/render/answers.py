@@ -154,7 +154,14 @@ def _plan(planned: Planned) -> Iterator[Line]:
         f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body"
     )
     yield Line(f"learning: {learn}", "body")
-    yield Line(f"memory: about {words.size(planned.memory_bytes)} beside the program itself", "body")
+    named = {"cache": "keys and values"}
+    parts = ", ".join(
+        f"{named.get(name, name)} {words.size(count)}"
+        for name, count in planned.memory_parts.items()
+        if count
+    )
+    memory = f"memory: about {words.size(planned.memory_bytes)} beside the program itself"
+    yield Line(f"{memory}: {parts}" if parts else memory, "body")
     yield Line(f"share of the book: {words.percent(planned.share)}", "body")
     yield Line(f"time: about {words.duration(planned.seconds)}", "body")
 

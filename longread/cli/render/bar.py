@@ -25,7 +25,7 @@ class Bar:
         if event is None:
             return
         share = min(1.0, max(0.0, event.done / event.total)) if event.total > 0 else 0.0
-        speed = f"{words.number(event.tokens_per_second)} tokens/s" if event.tokens_per_second > 0 else ""
+        speed = words.speed(event.tokens_per_second, getattr(event, "bytes_per_second", 0.0))
         left = f"{words.clock(event.seconds_left)} left" if event.seconds_left is not None else ""
         chapter = Text(one_line(event.chapter), no_wrap=True)
         # The last column stays free: writing there makes some terminals wrap.

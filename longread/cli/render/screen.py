@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from traceback import format_exception
 from typing import Any
 
@@ -43,6 +43,9 @@ class Screen:
 
     def next_step(self, command: str) -> None:
         """What the user may want to do after this; for a person who sits there."""
+
+    def advise(self, tell: Callable[[], str]) -> None:
+        """What ``tell`` knows to say to a person who sits there; for nobody else it is not even asked."""
 
     def close(self) -> None:
         """The job is over; the screen may be used for the next one."""
@@ -152,6 +155,10 @@ class Live(Plain):
         if command and command == unbroken(command):  # else it would not do what it says
             self.say(f"next: {command}", "bold")
 
+    def advise(self, tell: Callable[[], str]) -> None:
+        if text := tell():
+            self.say(text, "bold")
+
     def close(self) -> None:
         super().close()
         if self._live is not None:
@@ -181,8 +188,7 @@ def fraction(event: Progress) -> float:
 def progress_line(event: Progress) -> str:
     """ "reading 35%, Chapter 12, 1,234 tokens/s, 1 min 4 s left"."""
     parts = [f"{one_line(event.phase)} {words.percent(fraction(event))}", one_line(event.chapter)]
-    if event.tokens_per_second > 0:
-        parts.append(f"{words.number(event.tokens_per_second)} tokens/s")
+    parts.append(words.speed(event.tokens_per_second, getattr(event, "bytes_per_second", 0.0)))
     if event.seconds_left is not None:
         parts.append(f"{words.duration(event.seconds_left)} left")
     return ", ".join(filter(None, parts))

@@ -80,6 +80,13 @@ def size(count: float) -> str:
     raise AssertionError
 
 
+def speed(tokens_per_second: float, bytes_per_second: float = 0.0) -> str:
+    """ "1,234 tokens/s" or "12 MB/s"; nothing where neither is known."""
+    if bytes_per_second > 0:
+        return f"{size(bytes_per_second)}/s"
+    return f"{number(tokens_per_second)} tokens/s" if tokens_per_second > 0 else ""
+
+
 def parameters(count: int) -> str:
     """7300000 as "7.3 M parameters"."""
     if count >= 1_000_000_000:

@@ -1,0 +1,194 @@
+"""What a model needs of a machine: bytes and seconds, from its config alone.
+
+Knows the shape of a decoder and how longread reads with it: which tensors are there at
+the moment when most are. Loads nothing; no torch. The formula for float32 was held against
+measured peaks (tests/model/test_fit.py); that for bf16 could not be, for want of a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from longread.model.machine import Machine
+
+WINDOW = 4096  # taken where the trained length is larger, as in engine/session.py
+WORDS = 100_000  # a novel
+# English tokens a word with a vocabulary of 48,000 and more; their tokenizers could not be tried here.
+TOKENS_PER_WORD = 1.35
+# Share of the rate of a bare matrix product that reading with pocket reaches, and what learning costs beside
+# (docs/log.md). Larger models multiply larger matrices and do better: their hours are upper bounds.
+EFFICIENCY = 0.36
+LEARNING = 3.0
+_TILE = 256  # rows of attention at once (longread_kernels)
+_LOGITS = 1 << 24  # logits at once (longread_kernels)
+_TEXT = 25_000_000  # bytes of tokenizer and text
+_UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2"}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes at the peak: the ``weights``, the ``cache`` of keys and values, ``activations`` of the block that
+    is read, and the ``adapter`` with its gradient and AdamW's two moments."""
+
+    weights: int
+    cache: int
+    activations: int
+    adapter: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.cache + self.activations + self.adapter
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Block, window and sinks, in tokens."""
+
+    block: int
+    window: int
+    sinks: int = 4
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a config.json that matter, under short names."""
+
+    width: int
+    layers: int
+    inner: int
+    heads: int
+    kv: int
+    dim: int
+    vocabulary: int
+    tied: bool
+    gated: bool
+    normed: bool  # queries and keys have norms of their own
+
+    @property
+    def layer(self) -> int:
+        """Parameters of one layer's matrices."""
+        mlp = (3 if self.gated else 2) * self.width * self.inner
+        return self.width * self.dim * (2 * self.heads + 2 * self.kv) + mlp
+
+
+def figures(config: Mapping[str, Any]) -> Figures:
+    """The figures of a config.json, whatever its family calls them."""
+    width = config.get("hidden_size") or config.get("n_embd") or 0
+    heads = config.get("num_attention_heads") or config.get("n_head") or 1
+    kind = config.get("model_type")
+    return Figures(
+        width=width,
+        layers=config.get("num_hidden_layers") or config.get("n_layer") or 0,
+        inner=config.get("intermediate_size") or 4 * width,
+        heads=heads,
+        kv=config.get("num_key_value_heads") or heads,
+        dim=config.get("head_dim") or width // heads,
+        vocabulary=config.get("vocab_size", 0),
+        # What a config leaves out is what its family does.
+        tied=config.get("tie_word_embeddings", kind in {"smollm3", "gemma", "gemma2", "gpt2"}),
+        gated=kind not in _UNGATED,
+        normed=kind in {"qwen3", "gemma3_text", "olmo2"},
+    )
+
+
+def parameter_count(config: Mapping[str, Any]) -> int:
+    """Parameters of a decoder with this config.json, norms and biases left out: a fraction of a per cent."""
+    model = figures(config)
+    return model.layers * model.layer + model.vocabulary * model.width * (1 if model.tied else 2)
+
+
+def adapter_parameters(config: Mapping[str, Any], rank: int) -> int:
+    """Parameters of a LoRA of this rank on every linear layer but the head."""
+    m = figures(config)
+    mlp = (3 if m.gated else 2) * (m.width + m.inner)
+    attention = 2 * (m.width + m.heads * m.dim) + 2 * (m.width + m.kv * m.dim)
+    return rank * m.layers * (attention + mlp)
+
+
+def needs(
+    config: Mapping[str, Any],
+    sizes: Sizes,
+    *,
+    bytes_a_value: int = 4,
+    rank: int = 16,
+    learn: bool = True,
+    stateful: bool = True,
+) -> Needs:
+    """Peak bytes of reading with a model of this config; ``rank`` counts where ``learn`` holds.
+
+    ``stateful`` is False for a model that is read in chunks without a cache.
+    """
+    m = figures(config)
+    rows = sizes.block if stateful else sizes.window
+    seen = sizes.window if stateful else 0
+    # SinkCache's buffers hold the window and a quarter, or as much as one block beside it.
+    kept = sizes.window + max(sizes.block, sizes.window // 4) if stateful else 0
+    cache = 2 * m.layers * m.kv * m.dim * kept * bytes_a_value
+    adapter = adapter_parameters(config, rank) if learn else 0
+    return Needs(
+        weights=parameter_count(config) * bytes_a_value,
+        cache=cache,
+        activations=_activations(m, rows, seen, bytes_a_value, rank, learn),
+        adapter=adapter * 16,
+    )
+
+
+def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool) -> int:
+    """Bytes beside weights, cache and adapter while a block of ``rows`` tokens is read: what backward needs
+    of every layer or, without learning, what attention holds of two."""
+    tile = min(rows, _TILE)
+    keys = seen + tile if seen else rows
+    attention = m.heads * rows * keys  # softmax's rows, kept for the gradient
+    copies = 2 * m.kv * m.dim * keys * -(-rows // tile) + 2 * rows * m.heads * m.dim
+    working = m.heads * tile * keys
+    if not learn:
+        return (2 * (attention + copies) + working + 4 * rows * m.width) * value + _TEXT
+    # The residual stream before each norm, and its norm; gate, its activation, up, and their product.
+    linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.inner + 7 * rank)
+    norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
+    logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
+    saved = m.layers * (attention + copies + linear + norms)
+    return (saved + 2 * working + 3 * rows * m.inner) * value + logits * 4 + _TEXT
+
+
+def speed(config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool) -> float:
+    """Tokens a second, estimated from the machine's ``rate`` of matrix products (FLOP/s).
+
+    2 FLOP a parameter that multiplies, 4 a head's dimension and key in sight.
+    """
+    m = figures(config)
+    matrices = m.layers * m.layer + m.vocabulary * m.width
+    attention = 4 * m.layers * m.heads * m.dim * sizes.window
+    cost = (2.0 * matrices + attention) * (LEARNING if learn else 1.0)
+    return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)
+
+
+def default_sizes(config: Mapping[str, Any], window: int | None = None, block: int | None = None) -> Sizes:
+    """The sizes that are taken where the user leaves them open."""
+    trained = config.get("max_position_embeddings") or 2048
+    window = window or min(trained, WINDOW)
+    return Sizes(block or max(1, window // 4), window)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a model does on a machine. ``sizes`` are the largest that fit, ``needs`` what they take; ``fits``
+    is False where even the smallest do not, ``shrunk`` says that memory made them smaller."""
+
+    fits: bool
+    shrunk: bool
+    sizes: Sizes
+    needs: Needs
+
+
+def fit(config: Mapping[str, Any], machine: Machine, *, learn: bool = True) -> Fit:
+    """The largest window, by halves, with which the model reads and learns on ``machine``."""
+    first = sizes = default_sizes(config)
+    while True:
+        took = needs(config, sizes, bytes_a_value=machine.bytes_a_value, learn=learn)
+        fits = took.total <= machine.room
+        if fits or sizes.window <= 512:
+            return Fit(fits, sizes != first, sizes, took)
+        sizes = default_sizes(config, sizes.window // 2)

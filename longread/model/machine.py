@@ -1,0 +1,131 @@
+"""The machine: its memory, its accelerator, how fast it multiplies.
+
+Knows the system's own answers and nvidia-smi's. Loads no torch: the list of models must
+come at once. Knows no model.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from longread.model.fingerprint import recall
+
+# Left to the system and the program itself (Python, torch and PEFT take about 0.6 GB).
+_OWN = 1_500_000_000
+_OWN_ON_GPU = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Machine:
+    """``memory`` in bytes, of the accelerator if there is one; ``rate`` in FLOP/s of a matrix product in the
+    dtype that would be used, 0 where unknown. ``gpu`` is the accelerator's name."""
+
+    memory: int
+    cores: int
+    rate: float
+    gpu: str = ""
+
+    @property
+    def bytes_a_value(self) -> int:
+        """Of a weight: float32 on a CPU, bf16 on an accelerator (model/load.py, pick_dtype)."""
+        return 2 if self.gpu else 4
+
+    @property
+    def room(self) -> int:
+        """Bytes that a model may take."""
+        return max(0, self.memory - (_OWN_ON_GPU if self.gpu else _OWN))
+
+    @property
+    def kind(self) -> str:
+        """The kind of machine in the catalogue's words: cpu, gpu-12 or gpu-24."""
+        if not self.gpu or self.memory < 10e9:
+            return "cpu"
+        return "gpu-24" if self.memory > 20e9 else "gpu-12"
+
+
+@cache
+def this_machine() -> Machine:
+    """The machine that the program runs on. A CPU is measured, in a tenth of a second; a card's rate is what
+    ``longread doctor`` measured of it, 0 until then."""
+    card = accelerator()
+    if card is None:
+        return Machine(memory(), cores(), matrix_rate())
+    name, room = card
+    rate = recall("rates.json").get(name)
+    return Machine(room, cores(), float(rate) if isinstance(rate, int | float) else 0.0, gpu=name)
+
+
+@cache
+def accelerator() -> tuple[str, int] | None:
+    """Name and bytes of the card that the installed torch would compute on; None for a CPU."""
+    return nvidia() if torch_has_cuda() else None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Bytes of memory that this process may use: the machine's, or less where a container is held to less."""
+    import psutil
+
+    limits = [psutil.virtual_memory().total]
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path(name).read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue  # another system, or "max"
+    return min(limits)
+
+
+def nvidia() -> tuple[str, int] | None:
+    """Name and bytes of the first NVIDIA card, by nvidia-smi; None where there is none."""
+    ask = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout
+        name, _, mebibytes = said.splitlines()[0].rpartition(",")
+        return name.strip(), int(mebibytes) << 20
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+
+
+def torch_has_cuda() -> bool:
+    """Whether the installed torch was built for CUDA, read off its files; importing it takes seconds."""
+    import importlib.util
+
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return False
+    try:
+        text = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    lines = [line for line in text.splitlines() if line.startswith("cuda") and "=" in line]
+    return any(line.rpartition("=")[2].strip() != "None" for line in lines)
+
+
+def matrix_rate() -> float:
+    """Floating-point operations a second of a float32 matrix product here; takes a tenth of a second."""
+    import numpy as np
+
+    a = np.ones((384, 384), np.float32)
+    _ = a @ a
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < 0.1:
+        _ = a @ a
+        count += 1
+    return count * 2 * 384**3 / (time.perf_counter() - began)
+
+
+def described(machine: Machine) -> str:
+    """ "2 cores, x86_64, Linux", or the card's name."""
+    system = f"{platform.system()} {platform.machine()}"
+    place = machine.gpu or f"{machine.cores} core{'' if machine.cores == 1 else 's'}"
+    return f"{place}, {system}"

@@ -1,0 +1,83 @@
+"""What a model needs, against a count by hand and, slowly, against what a process really took."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from longread.model import fit
+from longread.model.catalog import catalogue
+from longread.model.machine import Machine, memory
+from tests.tiny import FAMILIES
+
+POCKET = {**catalogue()["pocket"].shape, "max_position_embeddings": 512}
+SIZES = fit.Sizes(block=128, window=512, sinks=1)
+
+
+def test_the_parts_of_pocket_by_hand():
+    needs = fit.needs(POCKET, SIZES)
+    assert needs.weights == pytest.approx(7_343_360 * 4, rel=1e-3)
+    assert needs.cache == 2 * 6 * 2 * 64 * (512 + 128) * 4
+    assert needs.adapter == 466_944 * 16  # as models show counts them from the modules themselves
+    assert needs.total == needs.weights + needs.cache + needs.activations + needs.adapter
+
+
+def test_what_costs_more_is_planned_as_more():
+    base = fit.needs(POCKET, SIZES)
+    without = fit.needs(POCKET, SIZES, learn=False)
+    assert without.adapter == 0 and without.activations < base.activations
+    assert fit.needs(POCKET, fit.Sizes(128, 1024)).activations > base.activations
+    assert fit.needs(POCKET, fit.Sizes(256, 512)).activations > base.activations
+    assert fit.needs(POCKET, SIZES, bytes_a_value=2).weights * 2 == base.weights
+    assert fit.needs(POCKET, SIZES, stateful=False).cache == 0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parameters_of_every_family(family):
+    from tests.tiny import tiny_config, tiny_model
+
+    counted = sum(p.numel() for p in tiny_model(family).parameters() if p.ndim > 1)
+    assert fit.parameter_count(tiny_config(family).to_dict()) == counted
+
+
+def test_speed_falls_with_size_window_and_learning():
+    rate = 100e9
+    base = fit.speed(POCKET, SIZES, rate, learn=False)
+    assert base / fit.speed(POCKET, SIZES, rate, learn=True) == pytest.approx(fit.LEARNING)
+    assert fit.speed(POCKET, fit.Sizes(128, 4096), rate, learn=False) < base
+    assert fit.speed(catalogue()["qwen3-4b"].shape, SIZES, rate, learn=False) < base / 100
+
+
+def test_a_model_that_fits_nowhere_says_so():
+    small = Machine(int(2e9), 2, 1e9)
+    assert fit.fit(POCKET, small) == fit.Fit(True, False, fit.Sizes(128, 512), fit.needs(POCKET, SIZES))
+    large = {**catalogue()["qwen3-4b"].shape, "max_position_embeddings": 4096}
+    assert not fit.fit(large, small).fits
+
+
+def test_this_machine_has_memory():
+    assert 2**28 < memory() < 2**50
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells a process's peak")
+@pytest.mark.timeout(1200)
+def test_the_plan_is_within_15_per_cent_of_the_peak(cli_env):
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.model.peak"],
+        capture_output=True,
+        text=True,
+        env=cli_env(False, OMP_NUM_THREADS="1"),
+        cwd=Path(__file__).parents[2],
+        timeout=1200,
+    )
+    assert ran.returncode == 0, ran.stderr
+    rows = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    print(*rows, sep="\n")
+    assert len(rows) >= 5
+    for row in rows:
+        assert row["planned"] == pytest.approx(row["measured"], rel=0.15), row
