@@ -36,7 +36,7 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
     with Extract(data, NAME) as out:
         if encoding:
             out.notes.append("--encoding is not used: a DOCX says its own")
-        known, notes = wordml.styles(_styles(document)), notes_of(document)
+        known, notes = wordml.styles(styles_of(document)), notes_of(document)
         title: list[str] = []
         for paragraph in wordml.paragraphs(document.element.body, known, notes, out.left):
             out.add(paragraph.text, paragraph.depth)
@@ -96,7 +96,8 @@ def _check(data: Bytes) -> None:
                     )
 
 
-def _styles(document: Document) -> list[Any]:
+def styles_of(document: Document) -> list[Any]:
+    """The elements of the document's styles."""
     try:
         return list(document.styles.element)
     except Exception:  # a document without styles has no headings, and its text all the same

@@ -19,6 +19,7 @@ from longread.tasks.translate.outputs import pages
 from longread.tasks.translate.outputs.place import letters
 
 _OPF = "http://www.idpf.org/2007/opf"
+_XML = "{http://www.w3.org/XML/1998/namespace}"
 _DC = "http://purl.org/dc/elements/1.1/"
 _PAGE = "application/xhtml+xml"
 _HEADING = 300  # characters; what is longer is no entry of a table of contents
@@ -62,6 +63,8 @@ def made(
     _describe(root, names, language, title)
     for item in root.iter(f"{{{_OPF}}}item"):
         place = resolve(package.path, item.get("href", ""))
+        if item.get("media-type") == "application/x-dtbncx+xml":
+            root.find(f"{{{_OPF}}}spine").set("toc", item.get("id", ""))
         if place and place[0] in drawn and "svg" not in (said := item.get("properties", "").split()):
             item.set("properties", " ".join([*said, "svg"]))
     new[package.path] = _text(root)
@@ -79,8 +82,8 @@ def _describe(root: Any, names: Names, language: str, title: str) -> None:
     for node in list(metadata):
         if not isinstance(node.tag, str):
             continue
-        for name in [name for name in node.attrib if name.startswith(f"{{{_OPF}}}")]:
-            del node.attrib[name]
+        for name in [name for name in node.attrib if name[0] == "{" and not name.startswith(_XML)]:
+            del node.attrib[name]  # opf:role, xsi:type and the like
         tag = node.tag.removeprefix(f"{{{_DC}}}")
         if tag in ("date", "language") and tag in seen:
             metadata.remove(node)
@@ -127,7 +130,7 @@ def _new_nav(archive: Archive, package: opf.Package, names: Names, language: str
 
 def _ncx(archive: Archive, member: str, names: Names, language: str) -> str:
     root = _xml(archive.read(member))
-    root.set("{http://www.w3.org/XML/1998/namespace}lang", language)
+    root.set(f"{_XML}lang", language)
     for node in root.iter("{*}text"):
         node.text = names.of("".join(node.itertext())) or node.text
     return _text(root)

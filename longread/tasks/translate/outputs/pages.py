@@ -85,6 +85,8 @@ class Page:
                 continue
             elif not entering:
                 yield f"</{tag}>{after}"
+            elif self._xml and tag == "meta" and "http-equiv" in node.attributes:
+                continue  # says an encoding that no longer holds, in a way that XHTML does not allow
             elif tag in _VOID:
                 end = "/>" if self._xml else ">"
                 yield f"<{tag}{self._attributes(node, tag, language, layout)}{end}{after}"

@@ -1,0 +1,80 @@
+"""A translation as the Word document that it was made from.
+
+Knows how the words of a paragraph are replaced and a package is saved. Styles, pictures, tables
+and notes stay what they are. Walks the document with the reader's own ``wordml.paragraphs``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from longread.reader.formats import docx, wordml
+from longread.tasks.translate.outputs import place
+
+BINARY = True
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+
+
+def write(translation: Any, layout: str) -> Iterator[bytes]:
+    """The whole document in one piece."""
+    held = io.BytesIO()
+    write_docx(
+        translation.path, place.pairs(translation, layout), held, layout=layout, language=translation.tgt
+    )
+    yield held.getvalue()
+
+
+def write_docx(
+    source: str | Path,
+    paragraphs: Sequence[tuple[str, str]],
+    target: BinaryIO,
+    *,
+    layout: str = "target",
+    language: str,
+    title: str = "",
+) -> int:
+    """Write the document at ``source`` to ``target`` with ``paragraphs`` (source, translation) in place.
+
+    What has no translation stays as it is, and so do footnotes, which lie in a part of their own.
+    How many paragraphs were put in place. Raises what reading the document raises.
+    """
+    data = place.source(source)
+    try:
+        document = docx.load(data)
+    finally:
+        data.close()
+    known, notes = wordml.styles(docx.styles_of(document)), docx.notes_of(document)
+    blocks = list(wordml.paragraphs(document.element.body, known, notes, Counter()))
+    texts = place.aligned([block.text for block in blocks], paragraphs)
+    for block, text in zip(blocks, texts, strict=True):
+        if text is not None:
+            _put(block.nodes, text, layout)
+    document.core_properties.language = language
+    if title:
+        document.core_properties.title = title
+    document.save(target)
+    return sum(text is not None for text in texts)
+
+
+def _put(nodes: Sequence[Any], text: str, layout: str) -> None:
+    """Set ``text`` where the words were, in the style of the first of them, or on a line below."""
+    spoken = [node for node in nodes if (node.text or "").strip()]
+    if not spoken:
+        return
+    if layout == "bilingual":
+        last = spoken[-1]
+        place_in_run = last.getparent() if hasattr(last, "getparent") else None
+        if place_in_run is not None:
+            added = place_in_run.makeelement(f"{_WORD}t", {_SPACE: "preserve"})
+            added.text = text
+            last.addnext(added)
+            added.addprevious(place_in_run.makeelement(f"{_WORD}br", {}))
+        return
+    for node in nodes:
+        node.text = text if node is spoken[0] else ""
+    spoken[0].set(_SPACE, "preserve")

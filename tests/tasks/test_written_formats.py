@@ -1,0 +1,125 @@
+"""Translations in the format of their source: every paragraph in its place, all else as it was."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from docx import Document
+from lxml import etree
+
+from longread.reader import open_document
+from longread.tasks.translate.outputs import place
+from longread.tasks.translate.outputs.docx import write_docx
+from longread.tasks.translate.outputs.epub import write_epub
+from longread.tasks.translate.outputs.html import write_html
+from tests.reader import builders
+
+WRITE = {"epub": write_epub, "html": write_html, "docx": write_docx}
+BUILD = {"epub": builders.epub, "html": builders.web, "docx": builders.docx}
+
+
+def mirrored(text):
+    """A translation that can be told from its source and told back."""
+    return " ".join(text.split())[::-1]
+
+
+def passages(path):
+    with open_document(path) as document:
+        return [passage.text for passage in document.passages()], [
+            chapter.title for chapter in document.chapters
+        ]
+
+
+def translated(form, source, target, layout, count=None):
+    texts, _ = passages(source)
+    pairs = [(text, mirrored(text)) for text in texts][:count]
+    with open(target, "wb") as file:
+        placed = WRITE[form](source, pairs, file, layout=layout, language="de")
+    return pairs, placed
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_every_paragraph_is_in_its_place(tmp_path, form):
+    source = builders.write(tmp_path / f"a.{form}", BUILD[form](builders.novella(3)))
+    target = tmp_path / f"b.{form}"
+    pairs, placed = translated(form, source, target, "target")
+    texts, titles = passages(target)
+    assert placed == len(pairs) and texts == [text for _, text in pairs]
+    assert titles == [mirrored(title) for title in passages(source)[1]]
+    translated(form, source, target, "bilingual")
+    assert passages(target)[0] == [f"{source}\n{text}" for source, text in pairs]
+
+
+@pytest.mark.parametrize("form", WRITE)
+def test_what_is_not_translated_stays(tmp_path, form):
+    source = builders.write(tmp_path / f"a.{form}", BUILD[form](builders.novella(2)))
+    pairs, _ = translated(form, source, tmp_path / f"b.{form}", "target", count=9)
+    texts = passages(source)[0]
+    assert passages(tmp_path / f"b.{form}")[0] == [text for _, text in pairs] + texts[9:]
+
+
+RICH = (
+    '<h2 id="a">One</h2><p>Some <i>words</i><sup><a href="#n">1</a></sup> and '
+    '<a href="http://example.org/">a link</a>.</p><p><a href="#a">All of it</a></p><p>verse<br/>and verse</p>'
+    '<p><img src="../i.png" alt="x"/>seen</p><pre>one\n\ntwo</pre><table><tr><td>x</td><td>y</td></tr></table>'
+    "<svg viewBox='0 0 1 1'></svg><p>a &lt; b</p>"
+)
+
+
+@pytest.mark.parametrize("layout", ["target", "bilingual"])
+def test_links_images_styles_and_other_members_are_kept(tmp_path, layout):
+    extra = {"OEBPS/i.png": b"\x89PNG", "OEBPS/s.css": "p { color: red }", "META-INF/x/../../../out": "no"}
+    nav = {
+        "nav.xhtml": builders.page(
+            "n", '<nav epub:type="toc"><ol><li><a href="a.xhtml#a">One</a></li></ol></nav>'
+        )
+    }
+    pages = {"a.xhtml": builders.page("T", RICH)}
+    source = builders.write(tmp_path / "a.epub", builders.package(pages, nav, extra=extra))
+    target = tmp_path / "b.epub"
+    translated("epub", source, target, layout)
+    with zipfile.ZipFile(target) as book:
+        names = book.namelist()
+        assert names[0] == "mimetype" and book.infolist()[0].compress_type == zipfile.ZIP_STORED
+        assert len(names) == len(set(names)) and not [name for name in names if ".." in name]
+        assert book.read("OEBPS/i.png") == b"\x89PNG" and book.read("OEBPS/s.css")
+        for name in names:
+            if name.endswith((".xhtml", ".opf", ".xml")):
+                etree.fromstring(book.read(name))
+        page = book.read("OEBPS/a.xhtml").decode()
+        assert 'lang="de"' in page and 'xml:lang="de"' in page
+        assert 'href="http://example.org/"' in page and 'src="../i.png"' in page and 'href="#n">1<' in page
+        assert "enO" in book.read("OEBPS/nav.xhtml").decode()
+        opf = book.read("OEBPS/book.opf").decode()
+        assert "<dc:language>de</dc:language>" in opf and "svg" in opf
+    whole = "\n".join(passages(target)[0])
+    assert mirrored("a < b") in whole and ("a < b" in whole) is (layout == "bilingual")
+
+
+def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
+    source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(2), ncx=True))
+    translated("epub", source, tmp_path / "b.epub", "target")
+    with zipfile.ZipFile(tmp_path / "b.epub") as book:
+        assert mirrored("Chapter 1. Item One") in book.read("OEBPS/longread-nav.xhtml").decode()
+        assert mirrored("Chapter 1. Item One") in book.read("OEBPS/toc.ncx").decode()
+        opf = book.read("OEBPS/book.opf").decode()
+    assert 'version="3.0"' in opf and 'properties="nav"' in opf and 'toc="' in opf
+
+
+def test_word_keeps_its_styles(tmp_path):
+    source = builders.write(tmp_path / "a.docx", builders.rich_docx())
+    translated("docx", source, tmp_path / "b.docx", "target")
+    before, after = (Document(io.BytesIO((tmp_path / name).read_bytes())) for name in ("a.docx", "b.docx"))
+    assert [p.style.name for p in after.paragraphs] == [p.style.name for p in before.paragraphs]
+    assert after.core_properties.language == "de"
+    assert after.paragraphs[1].text == "tsriF"
+
+
+def test_alignment_finds_a_part_and_cut_paragraphs():
+    blocks = ["Yes.", "No.", "***", "Yes.", "A long one. And more.", "End."]
+    part = [("Yes.", "Ja."), ("A long one.", "Ein langer."), ("And more.", "Und mehr.")]
+    assert place.aligned(blocks, part) == [None, None, None, "Ja.", "Ein langer. Und mehr.", None]
+    assert place.aligned(blocks, [(block, block) for block in blocks]) == blocks
+    assert place.aligned(blocks, []) == [None] * 6
