@@ -226,6 +226,12 @@ def test_where_it_stops(pieces, tokens, wanted):
     assert ended(pieces, tokens) == wanted
 
 
+def test_no_line_begins_with_a_space():
+    assert ended(" | it| rained", 90, before="It snowed.\n\n") == ("it rained", "")
+    assert ended(" it| rained", 90, before="It snowed.") == (" it rained", "")
+    assert ended("　　她| 说", 90, before="下雨了。\n", layout="lines") == ("　　她 说", "")
+
+
 def test_where_it_stops_in_chinese():
     assert ended("下雨|了|。|\n|　　她", 4, layout="lines", language="zh") == ("下雨了。", "paragraph")
     assert ended("她说|：“|好|。|”|他", 3, layout="lines", language="zh") == ("她说：“好。”", "sentence")

@@ -148,7 +148,8 @@ def _events(
     speller = encoder.streamer()
     if writing.last is not None:
         speller.push(writing.last)  # what comes is not the beginning of a text
-    ending, told, began = Ending(wish.tokens, until=wish.until, **style), 0, time.perf_counter()
+    ending = Ending(wish.tokens, until=wish.until, before=tail + opening, **style)
+    told, began = 0, time.perf_counter()
     source = write(
         writing,
         speller,

@@ -44,21 +44,32 @@ class Ending:
     """Takes the pieces of a text as they come and gives out what is to be shown of it.
 
     ``over`` is "" while the text goes on, then "until", "paragraph" or "sentence". Spaces and
-    line ends are held back until something follows: a text ends with its last word.
+    line ends are held back until something follows: a text ends with its last word. After
+    ``before``, which has been shown, no line begins with a space.
     """
 
     def __init__(
-        self, tokens: int, *, until: str = "", layout: str = "wrapped", language: str = "en"
+        self,
+        tokens: int,
+        *,
+        until: str = "",
+        before: str = "",
+        layout: str = "wrapped",
+        language: str = "en",
     ) -> None:
         self.over = ""
         self._tokens, self._until = tokens, until
         self._gap, self._language = gap(layout), language
         self._line, self._kept = "", max(_LINE, len(until))  # the last characters shown
         self._held = ""
+        self._at_start = before.endswith("\n")
 
     def take(self, piece: str, count: int) -> str:
         """What can be shown now that ``piece`` has come and the text has ``count`` tokens."""
         text = self._held + piece
+        if self._at_start:
+            text = text.lstrip(" ")
+            self._at_start = not text
         if self._until:
             before = self._line[max(0, len(self._line) - len(self._until) + 1) :]
             at = (before + text).find(self._until)
