@@ -20,7 +20,8 @@ from longread.tasks.extract.traits import counts_characters
 LONGEST = 600  # characters; a Chinese one counts three times
 _BREAK = re.compile(r"(?<=[,;:，、；：—])\s*|\s+")
 # What opens a line of Markdown and is no part of its words.
-_PREFIX = re.compile(r"(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|\d{1,3}[.)][ \t]+)+")
+_PREFIX = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|\d{1,3}[.)][ \t]+)+")
+_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)[ \t])")
 # Control characters are never words, and a file must be able to hold what is written to it.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 
@@ -116,20 +117,26 @@ class Checkpoint(Event):
 
 
 def cut(document: Document, start: int, end: int, language: str) -> tuple[dict[int, Paragraph], list[Piece]]:
-    """The paragraphs of the characters ``start`` to ``end`` and their pieces, numbered over the whole text."""
+    """The paragraphs of the characters ``start`` to ``end`` and their pieces, numbered over the whole
+    text. In Markdown an item of a list is a paragraph of its own."""
     paragraphs: dict[int, Paragraph] = {}
     pieces: list[Piece] = []
-    number = 0
-    markdown = document.format == "md"
-    for index, passage in enumerate(document.passages()):
-        prefix = _PREFIX.match(passage.text)[0] if markdown and _PREFIX.match(passage.text) else ""
-        texts = split(passage.text[len(prefix) :], language)
-        if start <= passage.start and passage.end <= end and texts:
-            paragraphs[index] = Paragraph(
-                index, passage.start, passage.end, passage.heading, passage.chapter, prefix
-            )
-            pieces += [Piece(number + at, index, text) for at, text in enumerate(texts)]
-        number += len(texts)
+    index = number = 0
+    for passage in document.passages():
+        items = _ITEM.split(passage.text) if document.format == "md" else [passage.text]
+        at = passage.start
+        for item in items:
+            opening = _PREFIX.match(item) if document.format == "md" else None
+            prefix = opening[0] if opening else ""
+            texts = split(item[len(prefix) :], language)
+            if start <= at and at + len(item) <= end and texts:
+                paragraphs[index] = Paragraph(
+                    index, at, at + len(item), passage.heading, passage.chapter, prefix
+                )
+                pieces += [Piece(number + n, index, text) for n, text in enumerate(texts)]
+            at += len(item) + 1
+            index += 1
+            number += len(texts)
     return paragraphs, pieces
 
 
@@ -159,7 +166,7 @@ def _parts(text: str) -> list[str]:
                 break
             low, high = match.start(), match.end()
         if not low:  # not one place to cut: anywhere, then
-            low = high = next(n for n in range(len(text), 0, -1) if weight(text[:n]) <= LONGEST)
+            low = high = next(n for n in range(LONGEST, 0, -1) if weight(text[:n]) <= LONGEST)
         parts.append(text[:low].rstrip())
         text = text[high:]
     return [part for part in (*parts, text) if part]

@@ -1,0 +1,175 @@
+"""Names and what they are called in the translation, from the first chapter to the last.
+
+Knows terms that a user gave, and those found while translating: which name of the one
+side goes with which words of the other is told by how often they stand in the same pair.
+Knows no model and no prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from longread.errors import InputError
+from longread.reader.names import NameCounter
+from longread.tasks.extract.traits import counts_characters
+from longread.tasks.translate.checks import Pair, has
+from longread.tasks.translate.tables import rows
+
+# A name and a rendering belong together where they share at least so many pairs, and each
+# stands without the other in at most so many of its own.
+LEAST, WITHOUT = 3, 0.25
+_NAMES = 400  # names that are looked at, the commonest
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u30a1-\u30ff·]+")
+_SHORTEST, _LONGEST = 2, 8  # characters of a name in Chinese or Japanese
+_CAPITALS = re.compile(r"[^\W\d_]+(?:[ .'’-]{1,2}(?:(?:de|of|the|von|van|du|da) )?[^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class Term:
+    """``source`` is called ``target``; first met in ``paragraph``, -1 where the user ``given`` it
+    and it was not met. ``given`` terms must be kept, others should be."""
+
+    source: str
+    target: str
+    paragraph: int = -1
+    given: bool = False
+
+
+class Glossary:
+    """The terms of one translation. ``add`` every pair that passed, in order."""
+
+    def __init__(self, pair: Pair, given: Iterable[Term] = ()) -> None:
+        self._pair = pair
+        self._terms = {term.source: term for term in given}
+        # The side with capitals tells the names, the other side is searched for what goes with them.
+        self._flip = counts_characters(pair.src)
+        blind = self._flip and counts_characters(pair.tgt)
+        self._names = None if blind else NameCounter(pair.tgt if self._flip else pair.src)
+        self._pairs: list[tuple[int, str, str]] = []
+        self._grams: list[frozenset[str]] = []
+        self._spread: Counter[str] = Counter()
+        self._fresh = 0
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """What the user demands: name to rendering."""
+        return {term.source: term.target for term in self._terms.values() if term.given}
+
+    def terms(self) -> list[Term]:
+        """Every term, in the order in which they were given, then found."""
+        return [*self._terms.values()]
+
+    def within(self, sources: Sequence[str]) -> dict[str, str]:
+        """Name to rendering of the terms that occur in any of ``sources``; of those that lie in each other
+        both."""
+        return {
+            term.source: term.target
+            for term in self._terms.values()
+            if any(has(source, term.source, self._pair.src) for source in sources)
+        }
+
+    def add(self, paragraph: int, source: str, target: str) -> None:
+        """Take in a pair that passed the checks."""
+        for name, term in self._terms.items():
+            if term.paragraph < 0 and has(source, name, self._pair.src):
+                self._terms[name] = Term(name, term.target, paragraph, term.given)
+        if self._names is None:
+            return
+        named, other = (target, source) if self._flip else (source, target)
+        self._names.add(named)
+        self._pairs.append((paragraph, named, other))
+        grams = frozenset(self._candidates(other))
+        self._grams.append(grams)
+        self._spread.update(grams)
+
+    def settle(self) -> list[Term]:
+        """Decide on names from all pairs so far; the terms that are new. A term once chosen stays."""
+        if self._names is None or self._fresh == len(self._pairs):
+            return []
+        latest = [named for _, named, _ in self._pairs[self._fresh :]]
+        self._fresh = len(self._pairs)
+        side, found = (self._pair.tgt, []) if self._flip else (self._pair.src, [])
+        for name, _, _ in self._names.top(_NAMES):
+            if self._known(name) or not any(has(text, name, side) for text in latest):
+                continue
+            best = self._partner(name, side)
+            if best is not None:
+                source, target = (best, name) if self._flip else (name, best)
+                if source not in self._terms:
+                    first = next(p for p, n, o in self._pairs if has(n, name, side) and self._inside(best, o))
+                    found.append(Term(source, target, first))
+                    self._terms[source] = found[-1]
+        return found
+
+    def _known(self, name: str) -> bool:
+        terms = self._terms.values()
+        return any(name == (term.target if self._flip else term.source) for term in terms)
+
+    def _partner(self, name: str, side: str) -> str | None:
+        """What of the other side goes with ``name``; None where nothing does clearly."""
+        mine = [at for at, (_, named, _) in enumerate(self._pairs) if has(named, name, side)]
+        if len(mine) < LEAST:
+            return None
+        together = Counter(gram for at in mine for gram in self._grams[at])
+        fits = [
+            gram
+            for gram, count in together.items()
+            if count >= LEAST
+            and count >= (1 - WITHOUT) * len(mine)
+            and count >= (1 - WITHOUT) * self._spread[gram]
+        ]
+        # Of those that go together best, the longest: a name's characters always come together.
+        return max(
+            fits, key=lambda gram: (together[gram] / self._spread[gram] * together[gram], len(gram), gram),
+            default=None,
+        )  # fmt: skip
+
+    def _candidates(self, text: str) -> Iterable[str]:
+        """What in ``text`` may be a name: runs of characters, or words with capitals."""
+        if counts_characters(self._pair.src if self._flip else self._pair.tgt):
+            for run in _HAN.findall(text):
+                for size in range(_SHORTEST, min(_LONGEST, len(run)) + 1):
+                    yield from (run[at : at + size] for at in range(len(run) - size + 1))
+            return
+        for match in _CAPITALS.finditer(text):
+            words = match[0].split(" ")
+            for start in range(len(words)):
+                for end in range(start + 1, min(start + 4, len(words)) + 1):
+                    run = words[start:end]
+                    if run[0][:1].isupper() and run[-1][:1].isupper():
+                        yield " ".join(run)
+
+    def _inside(self, gram: str, text: str) -> bool:
+        return gram in text
+
+
+def read_terms(path: str) -> list[Term]:
+    """The terms of a TSV file: source name, then rendering; a heading line is not needed.
+
+    ``InputError`` names the line that is none, or that contradicts an earlier one.
+    """
+    found: dict[str, Term] = {}
+    for line, row in rows(Path(path), ("source", "target")):
+        source, target = row["source"].strip(), row["target"].strip()
+        if not source or not target:
+            raise InputError(
+                f"{path}, line {line}: a name and its rendering belong there", "write them with a tab between"
+            )
+        if source in found and found[source].target != target:
+            raise InputError(
+                f"{path}, line {line}: {source} is called {found[source].target} further up, here {target}",
+                "keep one of them",
+            )
+        found[source] = Term(source, target, given=True)
+    return [*found.values()]
+
+
+def as_tsv(terms: Iterable[Term]) -> Iterable[str]:
+    """The lines of a file that ``read_terms`` takes, headed by what each column is."""
+    yield "source\ttarget\tparagraph\n"
+    for term in terms:
+        yield f"{term.source}\t{term.target}\t{term.paragraph if term.paragraph >= 0 else ''}\n"
