@@ -23,6 +23,7 @@ from longread.tasks.translate.tables import rows
 # stands without the other in at most so many of its own.
 LEAST, WITHOUT = 3, 0.25
 _NAMES = 400  # names that are looked at, the commonest
+_PATIENCE = 300  # pairs; what goes with a name by then, or never
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u30a1-\u30ff·]+")
 _SHORTEST, _LONGEST = 2, 8  # characters of a name in Chinese or Japanese
 _CAPITALS = re.compile(r"[^\W\d_]+(?:[ .'’-]{1,2}(?:(?:de|of|the|von|van|du|da) )?[^\W\d_]+)*")
@@ -47,11 +48,13 @@ class Glossary:
         self._terms = {term.source: term for term in given}
         # The side with capitals tells the names, the other side is searched for what goes with them.
         self._flip = counts_characters(pair.src)
+        self._named, self._other = (pair.tgt, pair.src) if self._flip else (pair.src, pair.tgt)
         blind = self._flip and counts_characters(pair.tgt)
-        self._names = None if blind else NameCounter(pair.tgt if self._flip else pair.src)
-        self._pairs: list[tuple[int, str, str]] = []
-        self._grams: list[frozenset[str]] = []
-        self._spread: Counter[str] = Counter()
+        self._names = None if blind else NameCounter(self._named)
+        self._pairs: list[tuple[int, str, str]] = []  # paragraph, the side with names, the other side
+        self._places: dict[
+            str, tuple[list[int], int]
+        ] = {}  # of a name: its pairs, and how many were looked at
         self._fresh = 0
 
     @property
@@ -82,9 +85,6 @@ class Glossary:
         named, other = (target, source) if self._flip else (source, target)
         self._names.add(named)
         self._pairs.append((paragraph, named, other))
-        grams = frozenset(self._candidates(other))
-        self._grams.append(grams)
-        self._spread.update(grams)
 
     def settle(self) -> list[Term]:
         """Decide on names from all pairs so far; the terms that are new. A term once chosen stays."""
@@ -92,45 +92,44 @@ class Glossary:
             return []
         latest = [named for _, named, _ in self._pairs[self._fresh :]]
         self._fresh = len(self._pairs)
-        side, found = (self._pair.tgt, []) if self._flip else (self._pair.src, [])
+        found = []
         for name, _, _ in self._names.top(_NAMES):
-            if self._known(name) or not any(has(text, name, side) for text in latest):
+            if self._known(name) or not any(has(text, name, self._named) for text in latest):
                 continue
-            best = self._partner(name, side)
-            if best is not None:
-                source, target = (best, name) if self._flip else (name, best)
-                if source not in self._terms:
-                    first = next(p for p, n, o in self._pairs if has(n, name, side) and self._inside(best, o))
-                    found.append(Term(source, target, first))
-                    self._terms[source] = found[-1]
+            best = self._partner(name)
+            source, target = (best, name) if self._flip else (name, best)
+            if best is not None and source not in self._terms:
+                first = next(p for p, n, o in self._pairs if has(n, name, self._named) and self._in(o, best))
+                self._terms[source] = Term(source, target, first)
+                found.append(self._terms[source])
         return found
 
     def _known(self, name: str) -> bool:
         terms = self._terms.values()
         return any(name == (term.target if self._flip else term.source) for term in terms)
 
-    def _partner(self, name: str, side: str) -> str | None:
+    def _partner(self, name: str) -> str | None:
         """What of the other side goes with ``name``; None where nothing does clearly."""
-        mine = [at for at, (_, named, _) in enumerate(self._pairs) if has(named, name, side)]
-        if len(mine) < LEAST:
+        mine = self._where(name)
+        if not LEAST <= len(mine) <= _PATIENCE:
             return None
-        together = Counter(gram for at in mine for gram in self._grams[at])
-        fits = [
-            gram
-            for gram, count in together.items()
-            if count >= LEAST
-            and count >= (1 - WITHOUT) * len(mine)
-            and count >= (1 - WITHOUT) * self._spread[gram]
-        ]
+        together = Counter(gram for at in mine for gram in {*self._candidates(self._pairs[at][2])})
+        often = [g for g, count in together.items() if count >= max(LEAST, (1 - WITHOUT) * len(mine))]
+        spread = {gram: sum(self._in(other, gram) for _, _, other in self._pairs) for gram in often}
+        fits = [gram for gram in often if together[gram] >= (1 - WITHOUT) * spread[gram]]
         # Of those that go together best, the longest: a name's characters always come together.
-        return max(
-            fits, key=lambda gram: (together[gram] / self._spread[gram] * together[gram], len(gram), gram),
-            default=None,
-        )  # fmt: skip
+        return max(fits, key=lambda g: (together[g] ** 2 / spread[g], len(g), g), default=None)
+
+    def _where(self, name: str) -> list[int]:
+        """The pairs that ``name`` stands in."""
+        places, seen = self._places.get(name, ([], 0))
+        places += (at for at in range(seen, len(self._pairs)) if has(self._pairs[at][1], name, self._named))
+        self._places[name] = places, len(self._pairs)
+        return places
 
     def _candidates(self, text: str) -> Iterable[str]:
         """What in ``text`` may be a name: runs of characters, or words with capitals."""
-        if counts_characters(self._pair.src if self._flip else self._pair.tgt):
+        if counts_characters(self._other):
             for run in _HAN.findall(text):
                 for size in range(_SHORTEST, min(_LONGEST, len(run)) + 1):
                     yield from (run[at : at + size] for at in range(len(run) - size + 1))
@@ -143,8 +142,8 @@ class Glossary:
                     if run[0][:1].isupper() and run[-1][:1].isupper():
                         yield " ".join(run)
 
-    def _inside(self, gram: str, text: str) -> bool:
-        return gram in text
+    def _in(self, text: str, gram: str) -> bool:
+        return has(text, gram, self._other)
 
 
 def read_terms(path: str) -> list[Term]:

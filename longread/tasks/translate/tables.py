@@ -21,8 +21,8 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, st
     line with too few fields.
     """
     places: dict[str, int] = {}
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        fields = line.split("\t")
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        fields = line.rstrip("\r").split("\t")
         if not line.strip():
             continue
         if not places:
