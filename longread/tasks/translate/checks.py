@@ -110,7 +110,7 @@ def lacks(text: str, source: str, terms: Mapping[str, str], pair: Pair) -> str:
     """Which of ``terms`` the source has and the translation lacks, in words; "" for none."""
     for name, rendering in terms.items():
         if has(source, name, pair.src) and not has(text, rendering, pair.tgt):
-            return f"lacked the name {rendering} ({name})"
+            return f"lacked a name: {rendering} ({name})"
     return ""
 
 
@@ -168,10 +168,10 @@ def _left_over(text: str, source: str, pair: Pair, terms: Mapping[str, str]) -> 
         if script(pair.src) != _LATIN:
             left = [c for c in re.findall(f"[{script(pair.src)}]", text) if c not in foreign]
             left = [c for c in left if not re.match(f"[{script(pair.tgt)}]", c)]
-            return f"left {''.join(left)[:12]} of the source over" if left else ""
+            return f"left some of the source: {''.join(left)[:12]}" if left else ""
         known = set(_WORD.findall(source))
         left = [w for w in _WORD.findall(text) if len(w) > 2 and w.islower() and w in known]
-        return f"left {' '.join(left[:4])} of the source over" if len(left) > 1 else ""
+        return f"left some of the source: {' '.join(left[:4])}" if len(left) > 1 else ""
     mine, its = _WORD.findall(text.casefold()), _WORD.findall(source.casefold())
     if counts_characters(pair.src):
         return ""
@@ -179,7 +179,7 @@ def _left_over(text: str, source: str, pair: Pair, terms: Mapping[str, str]) -> 
         return f"was still in {language_name(pair.src)}"
     runs = {tuple(its[at : at + 5]) for at in range(len(its) - 4)}
     left = next((run for at in range(len(mine) - 4) if (run := tuple(mine[at : at + 5])) in runs), ())
-    return f"left {' '.join(left)} of the source over" if left else ""
+    return f"left some of the source: {' '.join(left)}" if left else ""
 
 
 def _length(text: str, source: str) -> str:

@@ -40,13 +40,15 @@ class Hand:
     def __init__(self, session: Session, stop_ids: frozenset[int]) -> None:
         self._session = session
         self._stop_ids = stop_ids
-        self._held: list[tuple[int, ...]] = []
         self._policy: KVPolicy | None = None
-        self._before: dict[str, Tensor] = {}  # the policy before the last id of what is held
+        self._held: list[tuple[int, ...]] = []
+        # Of the last two parts held: their number, and the policy before the last id of that part. The
+        # earlier one serves where an answer failed, and the next sentence is asked in its place.
+        self._states: list[tuple[int, dict[str, Tensor]]] = []
 
     def forget(self) -> None:
         """The adapter has changed: what is held was made with an older one."""
-        self._policy, self._held = None, []
+        self._policy, self._held, self._states = None, [], []
 
     def __call__(
         self, parts: Sequence[Sequence[int]], *, max_tokens: int, sampling: Sampling, seed: int
@@ -79,16 +81,22 @@ class Hand:
         Each part is encoded in one go, together with the last id of the part before: so the
         keys come out of the same products whoever asked for what before.
         """
-        held = len(self._held)
-        if self._policy is None or not held or parts[:held] != self._held:
-            self._policy, self._held, held = self._fresh(parts[0]), [], 0
+        same = next(
+            (at for at, pair in enumerate(zip(parts, self._held, strict=False)) if pair[0] != pair[1]),
+            min(len(parts), len(self._held)),
+        )
+        self._states = [(count, state) for count, state in self._states if count <= same]
+        if self._states:
+            begin, state = self._states[-1]
+            self._policy.load(state)
         else:
-            self._policy.load(self._before)
-        for at in range(held, len(parts)):
+            begin, self._policy = 0, self._fresh(parts[0])
+        for at in range(begin, len(parts)):
             last = parts[at - 1][-1:] if at else ()
             self._feed((*last, *parts[at][:-1]))
+            if at >= len(parts) - 2:
+                self._states = [*self._states[-1:], (at + 1, self._policy.state())]
         self._held = parts
-        self._before = self._policy.state()
 
     def _fresh(self, opening: tuple[int, ...]) -> KVPolicy:
         from longread.memory.policy import make_policy
@@ -104,12 +112,12 @@ class Hand:
         assert self._policy is not None
         policy, window = self._policy, self._session.shape.window
         with torch.no_grad():
-            whole = torch.tensor(ids, dtype=torch.int64, device=self._session.backbone.device)
+            rest = torch.tensor(ids, dtype=torch.int64, device=self._session.backbone.device)
             blocks = []
             if policy.seen == 0 and policy.sinks:
-                blocks, whole = [whole[: policy.sinks]], whole[policy.sinks :]
+                blocks, rest = [rest[: policy.sinks]], rest[policy.sinks :]
             # Half a window at a time: attention's memory stays small.
-            blocks += [block for block in whole.split(max(1, window // 2)) if len(block)]
-            for block in blocks:
-                policy.forward(block)
-                policy.commit()
+            for block in (*blocks, *rest.split(max(1, window // 2))):
+                if len(block):
+                    policy.forward(block)
+                    policy.commit()

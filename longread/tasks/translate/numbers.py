@@ -30,7 +30,7 @@ def missing_number(source: str, target: str) -> str:
         return ""
     folded = unicodedata.normalize("NFKC", target)
     there = set(_written(folded).values()) | _counted(folded) | _spelled(folded)
-    return next((f"lacked the number {text}" for text, value in wanted.items() if value not in there), "")
+    return next((f"lacked a number: {text}" for text, value in wanted.items() if value not in there), "")
 
 
 def _written(text: str) -> dict[str, float]:
