@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from longread.errors import InputError
 from longread.reader.names import NameCounter
@@ -65,6 +66,13 @@ class Glossary:
     def terms(self) -> list[Term]:
         """Every term, in the order in which they were given, then found."""
         return [*self._terms.values()]
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """The terms that were given or met, by name, as the JSON output has them."""
+        return {
+            term.source: {"target": term.target, "paragraph": term.paragraph, "given": term.given}
+            for term in self._terms.values()
+        }
 
     def within(self, sources: Sequence[str]) -> dict[str, str]:
         """Name to rendering of the terms that occur in any of ``sources``; of those that lie in each other

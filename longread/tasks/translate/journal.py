@@ -16,8 +16,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Journal:
         self.folder = folder
         self.damaged = 0  # lines that could not be read
         self._lines: dict[int, Segment] = {}
+        self._given_up: Counter[int] = Counter()
         self._handle: int | None = None
 
     def __len__(self) -> int:
@@ -49,7 +51,7 @@ class Journal:
 
     def add(self, number: int, segment: Segment) -> None:
         """Keep ``segment``; it is on the disk when this returns."""
-        self._lines[number] = segment
+        self._note(number, segment)
         assert self._handle is not None
         line = json.dumps({"n": number, **vars(segment)}, ensure_ascii=False) + "\n"
         try:
@@ -57,6 +59,10 @@ class Journal:
             os.fsync(self._handle)
         except OSError as error:
             raise files.unwritable(self.folder, error) from error
+
+    def rounds(self, piece: Piece) -> int:
+        """How often ``piece`` was given up."""
+        return self._given_up[piece.number]
 
     def _load(self) -> None:
         path = self.folder / _LINES
@@ -79,7 +85,11 @@ class Journal:
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 self.damaged += 1
                 continue
-            self._lines[number] = fields
+            self._note(number, fields)
+
+    def _note(self, number: int, segment: Segment) -> None:
+        self._lines[number] = segment
+        self._given_up[number] += not segment.ok
 
     def _open(self) -> None:
         self._load()
@@ -101,20 +111,19 @@ def kept(key: Mapping[str, Any], name: str) -> Iterator[Journal]:
     text = json.dumps(key, sort_keys=True, separators=(",", ":"))
     folder = data_dir() / "translations" / hashlib.sha256(text.encode()).hexdigest()[:16]
     journal = Journal(folder)
-    try:
-        private_dir(folder.parent)
-        private_dir(folder)
-        if not (folder / "key.json").exists():
-            files.write(folder / "key.json", json.dumps({**key, "name": name}, indent=1).encode())
-        with FileLock(folder / "lock", timeout=0, mode=0o600):
+    with ExitStack() as stack:
+        try:
+            private_dir(folder.parent)
+            private_dir(folder)
+            if not (folder / "key.json").exists():
+                files.write(folder / "key.json", json.dumps({**key, "name": name}, indent=1).encode())
+            stack.enter_context(FileLock(folder / "lock", timeout=0, mode=0o600))
+            stack.callback(journal._close)
             journal._open()
-            try:
-                yield journal
-            finally:
-                journal._close()
-    except Timeout:
-        raise OutputError(
-            f"another longread is translating {name} just now", "wait for it, or use --no-save"
-        ) from None
-    except OSError as error:
-        raise files.unwritable(folder, error) from error
+        except Timeout:
+            raise OutputError(
+                f"another longread is translating {name} just now", "wait for it, or use --no-save"
+            ) from None
+        except OSError as error:
+            raise files.unwritable(folder, error) from error
+        yield journal

@@ -116,7 +116,9 @@ class Checkpoint(Event):
     partial: Any = private()
 
 
-def cut(document: Document, start: int, end: int, language: str) -> tuple[dict[int, Paragraph], list[Piece]]:
+def cut(
+    document: Document, start: int, end: int, language: str, longest: int = LONGEST
+) -> tuple[dict[int, Paragraph], list[Piece]]:
     """The paragraphs of the characters ``start`` to ``end`` and their pieces, numbered over the whole
     text. In Markdown an item of a list is a paragraph of its own."""
     paragraphs: dict[int, Paragraph] = {}
@@ -128,7 +130,7 @@ def cut(document: Document, start: int, end: int, language: str) -> tuple[dict[i
         for item in items:
             opening = _PREFIX.match(item) if document.format == "md" else None
             prefix = opening[0] if opening else ""
-            texts = split(item[len(prefix) :], language)
+            texts = split(item[len(prefix) :], language, longest)
             if start <= at and at + len(item) <= end and texts:
                 paragraphs[index] = Paragraph(
                     index, at, at + len(item), passage.heading, passage.chapter, prefix
@@ -140,13 +142,13 @@ def cut(document: Document, start: int, end: int, language: str) -> tuple[dict[i
     return paragraphs, pieces
 
 
-def split(text: str, language: str) -> list[str]:
-    """The sentences of a paragraph on one line each; those that are too long, in parts."""
+def split(text: str, language: str, longest: int = LONGEST) -> list[str]:
+    """The sentences of a paragraph on one line each; those whose weight is above ``longest``, in parts."""
     joint = "" if counts_characters(language) else " "
     found = []
     for start, end in sentences(text, language):
         whole = joint.join(_CONTROL.sub("", text[start:end]).split())
-        found += _parts(whole) if weight(whole) > LONGEST else [whole] if whole else []
+        found += _parts(whole, longest) if whole else []
     return found
 
 
@@ -156,17 +158,17 @@ def weight(text: str) -> int:
     return sum(3 if "\u2e80" <= character <= "\ud7a3" else 1 for character in text)
 
 
-def _parts(text: str) -> list[str]:
-    """``text`` in parts no longer than ``LONGEST``, cut after the last comma or space that fits."""
+def _parts(text: str, longest: int) -> list[str]:
+    """``text`` in parts no heavier than ``longest``, cut after the last comma or space that fits."""
     parts = []
-    while weight(text) > LONGEST:
+    while weight(text) > longest:
         low = high = 0
         for match in _BREAK.finditer(text):
-            if weight(text[: match.start()]) > LONGEST:
+            if weight(text[: match.start()]) > longest:
                 break
             low, high = match.start(), match.end()
         if not low:  # not one place to cut: anywhere, then
-            low = high = next(n for n in range(LONGEST, 0, -1) if weight(text[:n]) <= LONGEST)
+            low = high = next(n for n in range(longest, 0, -1) if n == 1 or weight(text[:n]) <= longest)
         parts.append(text[:low].rstrip())
         text = text[high:]
     return [part for part in (*parts, text) if part]

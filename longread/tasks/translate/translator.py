@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from longread.engine.decode import Ended, LoopGuard, generate
 from longread.engine.sampling import GREEDY, Sampling
-from longread.errors import UnsupportedError
+from longread.errors import ModelError, UnsupportedError
 from longread.events import Event, Progress, Text
 from longread.tasks.translate.checks import Pair, cleaned, lacks, wrong
 from longread.tasks.translate.conversation import Conversation, Lesson
@@ -25,6 +25,7 @@ from longread.tasks.translate.segments import Piece, Segment, Translated
 
 if TYPE_CHECKING:
     from longread.model.chat import Chat
+    from longread.model.load import LoadedModel
     from longread.model.tokens import Encoder
 
 BLOCK = 20  # pairs that are translated, and learned from, in one conversation
@@ -69,6 +70,8 @@ class Translator:
         small for a sentence beside the prompt.
     title
         The book's, for the prompt.
+    rounds
+        How often a piece was given up before: each time it is drawn anew.
     """
 
     def __init__(
@@ -82,12 +85,11 @@ class Translator:
         window: int,
         title: str,
         seed: int = 0,
+        rounds: Callable[[Piece], int] = lambda piece: 0,
     ) -> None:
         self.counts = Counts()
         self.glossary = glossary
-        self.progress: Progress | None = (
-            None  # repeated while a sentence is written: bars live, Ctrl-C is heard
-        )
+        self.progress: Progress | None = None  # repeated while writing: bars live, Ctrl-C is heard
         self._write = write
         self._chat = chat
         self._encoder = encoder
@@ -96,6 +98,7 @@ class Translator:
         self._window = window
         self._title = title
         self._seed = seed
+        self._rounds = rounds
         self._before: deque[tuple[str, str]] = deque(maxlen=3 * BLOCK)
         own = len(self._conversation({}))
         if window - own < _LEAST:
@@ -192,8 +195,10 @@ class Translator:
         """``piece`` in the best of the tries that pass; as it was where none does."""
         given, names = self.glossary.given, self.glossary.within([piece.source])
         second, fault = None, "did not fit the window"
-        for number, sampling in enumerate(TRIES if most > 0 else ()):
-            seed = (self._seed * 1_000_003 + piece.number) * len(TRIES) + number
+        before = self._rounds(piece)
+        tries = TRIES if not before else (*TRIES[1:], TRIES[-1])
+        for number, sampling in enumerate(tries if most > 0 else ()):
+            seed = hash((self._seed, piece.number, before, number)) & 0x7FFF_FFFF  # of ints: always the same
             raw, ended = yield from self._tried(parts, most, sampling, seed)
             text = cleaned(raw, piece.source)
             fault = wrong(text, ended, self._special, piece.source, self._pair, given)
@@ -226,3 +231,13 @@ class Translator:
                     ended = event
         self.counts.tokens += len(ended.ids)
         return "".join(pieces), ended
+
+
+def chat_of(loaded: LoadedModel) -> Chat:
+    """The model's template; UnsupportedError where it has none that works."""
+    from longread.model.chat import Chat
+
+    try:
+        return Chat(loaded.found.folder, loaded.encoder)
+    except ModelError as error:
+        raise UnsupportedError(error.message, "use --model with an instruction-tuned model") from None
