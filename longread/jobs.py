@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,23 +25,25 @@ def _arms() -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """A task as the user knows it. ``settings`` are the options it does not share."""
+    """A task as the user knows it. ``settings`` are the options it does not share, ``defaults``
+    those of shared options where they differ."""
 
     name: str
     noun: str
     settings: tuple[Setting, ...] = ()
     rivals: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def parse(self, given: Mapping[str, Any], where: str = "--{}") -> dict[str, Any]:
         """The given ones of the job's own options, checked; ``where`` words an error."""
         both = [where.format(name) for name in self.rivals if given.get(name) is not None]
         if len(both) > 1:
             raise UsageError(f"{' and '.join(both)} contradict each other", "give one of them")
-        own = {setting.name: setting for setting in self.settings}
+        own = {setting.name.replace("-", "_"): setting for setting in self.settings}
         return {
-            name: own[name].parse(value, where.format(name))
+            name.replace("-", "_"): own[name.replace("-", "_")].parse(value, where.format(name))
             for name, value in given.items()
-            if name in own and value is not None
+            if name.replace("-", "_") in own and value is not None
         }
 
     def start(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
@@ -74,6 +76,18 @@ _ASK = (
     _own("lang", str, None, "language to answer in; the book's own where not given", metavar="CODE"),
 )  # fmt: skip
 
+_TRANSLATE = (
+    _own("src", str, None, "language of the text; detected where not given", metavar="CODE"),
+    _own("tgt", str, None, "language to translate into", metavar="CODE"),
+    _own("layout", str, "target", "paragraphs of the translation, or pairs of sentences",
+         choices=("target", "bilingual")),
+    _own("glossary", str, None, "names and their renderings, a tab between", metavar="TERMS.tsv"),
+    _own("corrections", str, None, "pairs that a person has corrected: a table that -o PAIRS.tsv wrote",
+         metavar="PAIRS.tsv"),
+    _own("retry-failed", bool, None, "try the sentences again that an earlier run gave up"),
+    _own("anyway", bool, None, "let a model try that is not trusted to, or that fails its trial"),
+)  # fmt: skip
+
 _SCORE = (
     _own("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
          "+paper; separated by commas", metavar="LIST", choices=_arms),
@@ -82,6 +96,8 @@ _SCORE = (
 JOBS: dict[str, Job] = {
     "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
     "ask": Job("ask", "answers", _ASK),
+    # Learning did not measure better (docs/log.md), so here it is only for who asks for it.
+    "translate": Job("translate", "translation", _TRANSLATE, defaults={"learn": False}),
     "read": Job("read", "reading"),
     "score": Job("score", "score", _SCORE),
 }
@@ -90,7 +106,7 @@ JOBS: dict[str, Job] = {
 def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[Event]:
     """The events of one job, the last of them ``Done``.
 
-    ``task`` is "summarize", "ask", "read" or "score"; ``path`` a file, "-" for the pipe, or
+    ``task`` is "summarize", "ask", "translate", "read" or "score"; ``path`` a file, "-" for the pipe, or
     "sample:en". Options are named as on the command line, ``learn=False`` for
     ``--no-learn``, and take precedence over LONGREAD_<OPTION> and config.toml, as flags do.
     TypeError for a name that does not exist, LongreadError for everything else.
@@ -101,7 +117,9 @@ def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[
     job = JOBS[task]
     # What concerns the terminal alone (progress, quiet, verbose) is no keyword here.
     names = [
-        s.name for s in (*job.settings, *config.SHARED) if s.name not in ("progress", "quiet", "verbose")
+        s.name.replace("-", "_")
+        for s in (*job.settings, *config.SHARED)
+        if s.name not in ("progress", "quiet", "verbose")
     ]
     fresh = bool(options.pop("fresh", False))  # a flag alone: no file or variable may throw a reading away
     for name in options:
@@ -109,7 +127,7 @@ def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[
             near = config.suggestion(name, names)
             raise TypeError(f"{task}() has no option {name!r}" + (f": {near}" if near else ""))
     own = job.parse(options, "{}=")
-    settled = replace(config.options(config.resolve(options, "{}=")), fresh=fresh)
+    settled = replace(config.options(config.resolve(options, "{}=", defaults=job.defaults)), fresh=fresh)
     return job.start(os.fspath(path), settled, own)
 
 
@@ -134,6 +152,14 @@ def ask(path: str | os.PathLike[str], *questions: str, **options: Any) -> Any:
     Options: questions (a file), evidence, answer, lang and the shared ones.
     """
     return _result("ask", path, {"question": questions or None, **options})
+
+
+def translate(path: str | os.PathLike[str], **options: Any) -> Any:
+    """A translation: ``segments``, each with ``source``, ``target`` and ``ok``, and the ``glossary``.
+
+    Options: src, tgt, glossary and corrections (files), retry_failed, anyway and the shared ones.
+    """
+    return _result("translate", path, options)
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Any:

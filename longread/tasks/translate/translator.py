@@ -198,7 +198,7 @@ class Translator:
         before = self._rounds(piece)
         tries = TRIES if not before else (*TRIES[1:], TRIES[-1])
         for number, sampling in enumerate(tries if most > 0 else ()):
-            seed = hash((self._seed, piece.number, before, number)) & 0x7FFF_FFFF  # of ints: always the same
+            seed = ((self._seed * 1_000_003 + piece.number) * 1009 + before) * 7 + number
             raw, ended = yield from self._tried(parts, most, sampling, seed)
             text = cleaned(raw, piece.source)
             fault = wrong(text, ended, self._special, piece.source, self._pair, given)

@@ -154,11 +154,12 @@ class Work:
                 yield event
                 self._judge()
                 elapsed = self._busy + time.perf_counter() - began
-                if planned is not None and len(self._tried) == self._trial() and self._new:
+                left = len(self._done) < len(self._pieces)
+                if planned is not None and left and len(self._tried) == self._trial() and self._new:
                     yield replace(planned, seconds=elapsed * (self._total - self._weight) / self._new)
                     planned = None
                 self.translator.progress = self._progress(piece, elapsed)
-                if fresh or len(self._done) == len(self._pieces):
+                if fresh or not left:
                     yield self.translator.progress
         if self._pupil is not None:
             for note in self._pupil.learn(lesson):
