@@ -70,9 +70,9 @@ def trusted(job: reading.Job, pair: Pair, *, anyway: bool) -> LoadedModel:
 
     found = find_model(job.options.model)
     if found.entry is not None:  # known without loading it
-        _check(found.name, found.entry.trust, anyway)
         if not (anyway and found.entry.trust.translates):
             languages.allowed(pair, found.entry, found.name)
+        _check(found.name, found.entry.trust, anyway)
     loaded = reading.load(job)
     _check(loaded.name, loaded.trust, anyway)
     return loaded

@@ -131,13 +131,19 @@ def _markup(text: str, source: str) -> str:
 def _repeats(text: str, source: str) -> str:
     """Short circles, which end before the guard of the tokens is sure."""
     again = _AGAIN.search(text)
-    units = _WORD.findall(text.lower())
-    if weight(text) > 3 * len(units):  # no spaces between words: pairs of characters instead
-        units = [text[at : at + 2] for at in range(len(text) - 1)] if len(units) < 4 else units
-    few = len(units) >= 12 and len(set(units)) < 0.4 * len(units)
+    few = _variety(text) < 0.4 and _variety(source) > 0.6
     if (few or (again and weight(again[0]) >= 12)) and not _SAME_AGAIN.search(source):
         return "went in circles"
     return ""
+
+
+def _variety(text: str) -> float:
+    """How many of its words ``text`` has once only, 0 to 1; of its pairs of characters where no spaces
+    part the words. A short one is varied enough."""
+    units = _WORD.findall(text.lower())
+    if weight(text) > 20 * len(units):
+        units = [text[at : at + 2] for at in range(len(text) - 1)]
+    return len(set(units)) / len(units) if len(units) >= 12 else 1.0
 
 
 def _language(text: str, source: str, pair: Pair) -> str:

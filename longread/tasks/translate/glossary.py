@@ -104,7 +104,8 @@ class Glossary:
         for name, _, _ in self._names.top(_NAMES):
             if self._known(name) or not any(has(text, name, self._named) for text in latest):
                 continue
-            best = self._partner(name)
+            name = self._whole(name)
+            best = None if self._known(name) else self._partner(name)
             source, target = (best, name) if self._flip else (name, best)
             if best is not None and source not in self._terms:
                 first = next(p for p, n, o in self._pairs if has(n, name, self._named) and self._in(o, best))
@@ -115,6 +116,19 @@ class Glossary:
     def _known(self, name: str) -> bool:
         terms = self._terms.values()
         return any(name == (term.target if self._flip else term.source) for term in terms)
+
+    def _whole(self, name: str) -> str:
+        """``name`` with the capitalised words that nearly always stand before it: Wang Xiaoming, Old Chen.
+
+        Where names open most sentences, their first words look like any sentence's first word.
+        """
+        before: Counter[str] = Counter()
+        mine = self._where(name)
+        for at in mine:
+            for match in re.finditer(rf"([^\W\d_]+)[ .]+{re.escape(name)}(?!\w)", self._pairs[at][1]):
+                before[match[1]] += match[1][0].isupper()
+        word, count = max(before.items(), key=lambda item: item[1], default=("", 0))
+        return f"{word} {name}" if count >= max(LEAST, (1 - WITHOUT) * len(mine)) else name
 
     def _partner(self, name: str) -> str | None:
         """What of the other side goes with ``name``; None where nothing does clearly."""

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from longread.errors import UnsupportedError
 from longread.tasks import prompts
 from longread.tasks.translate.checks import Pair
-from longread.tasks.translate.segments import Segment
+from longread.tasks.translate.segments import Piece, Segment
 from longread.tasks.translate.translator import Translator
+
+TRIAL = 10  # segments
 
 
 def remarks(done: Sequence[Segment], translator: Translator, pair: Pair) -> Iterator[str]:
@@ -35,11 +37,34 @@ def remarks(done: Sequence[Segment], translator: Translator, pair: Pair) -> Iter
         )
 
 
-def untrusted(name: str, passed: int, trial: int, translator: Translator) -> UnsupportedError:
-    """The error that ends a trial of ``trial`` segments in which only ``passed`` were sound."""
+class Trial:
+    """The first segments of a text, ``pieces``: fewer than half of them sound, and the rest is not begun."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._waiting = {piece.number for piece in pieces}
+        self.size = len(pieces)
+        self.sound = 0
+
+    def take(self, piece: Piece, segment: Segment) -> None:
+        """``piece`` became ``segment``; one that does not belong to the trial counts for nothing."""
+        if piece.number in self._waiting:
+            self._waiting.remove(piece.number)
+            self.sound += segment.ok
+
+    @property
+    def over(self) -> bool:
+        return not self._waiting
+
+    @property
+    def passed(self) -> bool:
+        return 2 * self.sound >= self.size
+
+
+def untrusted(name: str, trial: Trial, translator: Translator) -> UnsupportedError:
+    """The error that ends a ``trial`` that was not passed."""
     why = _listed(translator.counts.faults, 3)
     return UnsupportedError(
-        f"{name} cannot translate this: {passed} of the first {trial} segments passed the checks"
+        f"{name} cannot translate this: {trial.sound} of the first {trial.size} segments passed the checks"
         + (f"; what it wrote {why}" if why else ""),
         "use --model with a model that can, or --anyway to go on all the same",
     )

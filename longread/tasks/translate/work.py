@@ -21,7 +21,7 @@ from longread.tasks.translate.glossary import Glossary
 from longread.tasks.translate.hand import Hand, Write
 from longread.tasks.translate.journal import Journal, kept
 from longread.tasks.translate.lessons import Pupil
-from longread.tasks.translate.report import remarks, untrusted
+from longread.tasks.translate.report import TRIAL, Trial, remarks, untrusted
 from longread.tasks.translate.segments import (
     LONGEST,
     Checkpoint,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from longread.engine.session import Session
     from longread.model.load import LoadedModel
 
-TRIAL = 10  # segments; fewer than half of them sound, and the rest is not begun
 _SHARE = 8  # a sentence is at most so small a part of the window, so that its answer has room
 _SAMPLE = 20_000  # characters from which the tokens of a sentence are estimated
 
@@ -108,7 +107,9 @@ class Work:
         self._total = sum(weight(piece.source) for piece in self._pieces)
         self._done: list[Segment] = []
         self._weight = self._new = 0  # of what is done, and of what was translated in this run
-        self._tried: list[bool] = []  # of the trial's segments, whether they passed
+        judged = [piece for piece in self._pieces if not piece.silent and not wish.corrections.of(piece)]
+        self._trial = Trial(judged[:TRIAL])
+        self._unsure: list[tuple[int, Segment]] = []  # what failed, while the trial lasts
         self._busy = 0.0
         self._pupil = None
         if session.lora is not None:
@@ -124,7 +125,7 @@ class Work:
             while len(self._done) < len(self._pieces):
                 began = time.perf_counter()
                 yield from self._block(planned)
-                planned = None if len(self._tried) >= self._trial() else planned
+                planned = None if self._trial.over else planned
                 self._busy += time.perf_counter() - began
                 yield Checkpoint(len(self._done), len(self._pieces), lambda: self._finished(partial=True))
         except Interrupted:
@@ -152,10 +153,11 @@ class Work:
                 piece = self._pieces[len(self._done)]
                 fresh = self._keep(piece, event.segment)
                 yield event
-                self._judge()
+                if self._trial.over:
+                    self._judge()
                 elapsed = self._busy + time.perf_counter() - began
                 left = len(self._done) < len(self._pieces)
-                if planned is not None and left and len(self._tried) == self._trial() and self._new:
+                if planned is not None and left and self._trial.over and self._new:
                     yield replace(planned, seconds=elapsed * (self._total - self._weight) / self._new)
                     planned = None
                 self.translator.progress = self._progress(piece, elapsed)
@@ -185,13 +187,16 @@ class Work:
         """Take ``segment`` in; whether it was translated just now."""
         fresh = not piece.silent and self._known(piece) != segment
         if fresh and self._journal is not None:
-            self._journal.add(piece.number, segment)
+            # A trial that fails must leave no failures: the next run is a new trial.
+            if segment.ok or self._trial.over:
+                self._journal.add(piece.number, segment)
+            else:
+                self._unsure.append((piece.number, segment))
         size = weight(piece.source)
         self._done.append(segment)
         self._weight += size
         self._new += size if fresh else 0
-        if not piece.silent and self._wish.corrections.of(piece) is None and len(self._tried) < TRIAL:
-            self._tried.append(segment.ok)
+        self._trial.take(piece, segment)
         tally = self._job.tally
         tally.read += len(self._loaded.encoder.encode(piece.source))
         tally.unread = round(tally.read * (self._total - self._weight) / max(self._weight, 1))
@@ -199,16 +204,13 @@ class Work:
         tally.share = (end - self._job.start) / max(self._job.document.characters, 1)
         return fresh
 
-    def _trial(self) -> int:
-        """How many segments the trial has: fewer where the text has no more."""
-        return min(TRIAL, len(self._tried) + len(self._pieces) - len(self._done))
-
     def _judge(self) -> None:
-        """UnsupportedError once the trial is over and has failed."""
-        wish, passed, trial = self._wish, sum(self._tried), len(self._tried)
-        if wish.anyway or trial < self._trial() or not trial or 2 * passed >= trial:
-            return
-        raise untrusted(self._loaded.name, passed, trial, self.translator)
+        """The trial is over: UnsupportedError if it has failed."""
+        if not (self._wish.anyway or self._trial.passed):
+            raise untrusted(self._loaded.name, self._trial, self.translator)
+        for number, segment in self._unsure:
+            self._journal.add(number, segment)
+        self._unsure.clear()
 
     def _corrections(self) -> Iterator[Event]:
         """Learn from what a person corrected, before anything is translated."""
