@@ -18,7 +18,7 @@ WINDOW = 512
 @pytest.fixture
 def book(tmp_path):
     path = tmp_path / "book.txt"
-    path.write_text(story(64), encoding="utf-8")
+    path.write_text(story(44), encoding="utf-8")
     return path
 
 
@@ -32,11 +32,11 @@ def test_every_sentence_is_asked_once_and_stands_in_its_place(loaded, book, hand
     whole = "".join(segment.source for segment in segments(events))
     assert whole == "".join(book.read_text(encoding="utf-8").split())
     assert pairs(events) == [(source, english(source)) for source in hand.sources()]
-    assert [segment.paragraph for segment in segments(events)] == [n // 4 for n in range(64)]
+    assert [segment.paragraph for segment in segments(events)] == [n // 4 for n in range(44)]
     assert all(segment.ok and not segment.why for segment in segments(events))
-    assert len([event for event in events if isinstance(event, Translated)]) == 64
+    assert len([event for event in events if isinstance(event, Translated)]) == 44
     stats = done(events).stats
-    assert stats["segments"] == {"total": 64, "done": 64, "failed": 0}
+    assert stats["segments"] == {"total": 44, "done": 44, "failed": 0}
     assert stats["tokens"]["unread"] == 0 and not done(events).partial and not done(events).warnings
 
 
@@ -48,7 +48,7 @@ def test_pairs_before_are_the_context_and_all_of_it_fits_the_window(loaded, book
         assert f"{before} | {english(before)} | {asked.source}" in asked.text
     opened = [at for at, asked in enumerate(hand.asked) if len(asked.parts) == 2]
     assert opened[0] == 0 and len(opened) > 2
-    assert max(b - a for a, b in zip(opened, [*opened[1:], 64], strict=True)) <= BLOCK
+    assert max(b - a for a, b in zip(opened, [*opened[1:], 44], strict=True)) <= BLOCK
     # A block's later questions only add to what was said: the model need not read it again.
     for a, b in zip(hand.asked, hand.asked[1:], strict=False):
         if len(b.parts) > 2:
@@ -72,7 +72,7 @@ def test_a_bad_try_is_tried_again_with_other_sampling(loaded, book, bad):
     assert len(failed) == 1 and all(segment.ok for segment in segments(events))
     first, second = (asked for asked in hand.asked if "25只" in asked.source)
     assert first.parts == second.parts and first.seed != second.seed and not second.greedy
-    assert done(events).stats["written"]["tries"] == 65
+    assert done(events).stats["written"]["tries"] == 45
 
 
 def test_what_never_passes_stays_in_the_source_language_and_is_told(loaded, book):
@@ -87,7 +87,7 @@ def test_what_never_passes_stays_in_the_source_language_and_is_told(loaded, book
     after = next(asked for asked in hand.asked if "31只" in asked.source)
     assert bad[0].source not in after.text  # a failure is no example
     (warning,) = done(events).warnings
-    assert "1 of 64 segments" in warning and "lacked a number (1)" in warning
+    assert "1 of 44 segments" in warning and "lacked a number (1)" in warning
     assert any(isinstance(event, Note) and event.text == warning for event in events)
 
 
@@ -103,7 +103,7 @@ def test_a_model_that_loops_without_end_or_leaks_its_template_fails_its_trial(lo
         assert "0 of the first 10" in error.value.message and "--anyway" in error.value.hint
         assert len({asked.source for asked in hand.asked}) == 10
     events = run(loaded, book, Dictionary(loaded.encoder, script), wish={"anyway": True})
-    assert done(events).stats["segments"]["failed"] == 64
+    assert done(events).stats["segments"]["failed"] == 44
 
 
 def test_half_of_the_trial_is_enough(loaded, book):
@@ -112,7 +112,7 @@ def test_half_of_the_trial_is_enough(loaded, book):
         return "他。" if number % 2 else None
 
     events = run(loaded, book, Dictionary(loaded.encoder, script))
-    assert done(events).stats["segments"]["failed"] == 32
+    assert done(events).stats["segments"]["failed"] == 22
 
 
 def test_the_time_that_is_left_is_told_after_the_trial(loaded, book, hand):
@@ -121,7 +121,7 @@ def test_the_time_that_is_left_is_told_after_the_trial(loaded, book, hand):
     assert planned.seconds > 0
     assert sum(isinstance(event, Translated) for event in events[:at]) == 10
     progress = [event for event in events if isinstance(event, Progress)]
-    assert progress[-1].done == progress[-1].total == 64 and progress[-1].unit == "segments"
+    assert progress[-1].done == progress[-1].total == 44 and progress[-1].unit == "segments"
 
 
 def test_given_names_are_told_where_they_occur_and_must_be_kept(loaded, book):
@@ -147,7 +147,7 @@ def test_names_are_collected_from_what_was_written_and_used_from_then_on(loaded,
     def script(asked):
         # Later the model has another name for him, unless it is told.
         if (
-            int("".join(filter(str.isdigit, asked.source))) > 60
+            int("".join(filter(str.isdigit, asked.source))) > 50
             and "王小明 = Wang Xiaoming" not in asked.text
         ):
             return english(asked.source).replace("Wang Xiaoming", "Little Ming")
@@ -164,7 +164,7 @@ def test_names_are_collected_from_what_was_written_and_used_from_then_on(loaded,
 
 def test_a_collected_name_that_is_left_out_is_tried_again_but_no_failure(loaded, book):
     def script(asked):
-        late = int("".join(filter(str.isdigit, asked.source))) > 60
+        late = int("".join(filter(str.isdigit, asked.source))) > 50
         return english(asked.source).replace("Wang Xiaoming", "He") if late else None
 
     hand = Dictionary(loaded.encoder, script)
@@ -183,7 +183,7 @@ def test_corrections_stand_word_for_word_and_serve_as_context(loaded, book, hand
     again = Dictionary(loaded.encoder)
     events = run(loaded, book, again, wish={"corrections": corrected}, options={"fresh": True})
     assert segments(events)[5].target == "A person wrote this." and segments(events)[5].ok
-    assert sources[5] not in again.sources() and len(again.asked) == 63
+    assert sources[5] not in again.sources() and len(again.asked) == 43
     assert f"{sources[5]} | A person wrote this. | {sources[6]}" in again.asked[5].text
 
 
@@ -205,7 +205,7 @@ def test_an_interruption_ends_in_what_was_done(loaded, book, hand):
 def test_checkpoints_hold_a_valid_result_of_what_was_done(loaded, book, hand):
     events = run(loaded, book, hand)
     checks = [event for event in events if isinstance(event, Checkpoint)]
-    assert len(checks) > 2 and checks[-1].done == checks[-1].total == 64
+    assert len(checks) > 2 and checks[-1].done == checks[-1].total == 44
     assert checks[0].partial().partial
 
 
