@@ -31,11 +31,11 @@ def said(source, target, pair, reason="stop", ids=(), terms=None):
         (ZH_EN, "他在河边看见了一只鹤。", "He saw a crane.\nNote: a crane is a bird.", "ran on after"),
         (ZH_EN, "他在河边看见了一只鹤。", "Translation: he saw a crane at the river.", "held a label"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw a **crane** at the riverside.", "held markup"),
-        (ZH_EN, "他在河边看见了一只鹤。", "He saw a crane at the riverside.<|im_end|>", "held template marks"),
+        (ZH_EN, "他在河边看见了一只鹤。", "He saw a crane at a river.<|im_end|>", "held template marks"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw <b>a crane</b> at the riverside.", "held markup"),
-        (ZH_EN, "他在河边看见了一只鹤。", "Crane.", "was too short"),
-        (ZH_EN, "他走了。", "He went away, which is to say that he left the place where he had been so far, and "
-         "nobody knew where he had gone.", "was too long"),
+        (ZH_EN, "他昨天在学校后面的河边看见了一只白鹤。", "A crane.", "was too short"),
+        (ZH_EN, "他走了。", "He went away, which is to say that he left the place where he lived so far.",
+         "was too long"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw saw saw saw saw a crane", "went in circles"),
         (ZH_EN, "他有35只鹤和2只船。", "He has 53 cranes and two boats.", "lacked a number: 35"),
         (ZH_EN, "这里有3万人。", "There are 3 people here.", "lacked a number: 3万"),
@@ -86,12 +86,12 @@ def test_human_translations_pass():
     """The false alarms: on pairs that people wrote, fewer than one in five hundred."""
     if not SHARED.exists():
         pytest.skip(f"needs {SHARED.name} of the shared data")
-    lines = SHARED.read_text(encoding="utf-8").splitlines()[::40]
+    lines = SHARED.read_text(encoding="utf-8").splitlines()[::5]
     table = [tuple(line.split("\t")[:2]) for line in lines]
     for pair, pairs in ((Pair("en", "zh"), table), (ZH_EN, [(b, a) for a, b in table])):
         alarms = [(source, why) for source, target in pairs if (why := said(source, target, pair))]
         assert len(alarms) * 500 < len(pairs), alarms
-        # And each is told from the translation of another sentence more often than not: it is no rubber stamp.
+        # It is no rubber stamp either: another sentence's translation lacks this one's numbers.
         other = [t for _, t in pairs[7:]]
         numbers = [(s, t) for (s, _), t in zip(pairs, other, strict=False) if any(map(str.isdigit, s))]
         assert sum(bool(said(s, t, pair)) for s, t in numbers) > len(numbers) / 2
@@ -174,7 +174,7 @@ def test_a_name_needs_to_go_with_one_rendering():
     assert glossary.settle() == [] and glossary.within(["他们走了。"]) == {}
     mixed = Glossary(Pair("en", "zh"))
     for at, name in enumerate(("彼得", "皮特", "伯多禄", "彼得")):
-        mixed.add(at, "Then he saw Peter leave.", f"他看见{name}走了。")
+        mixed.add(at, "Then he saw Peter leave.", f"{'他我她您'[at]}看见{name}走了。")
     assert mixed.settle() == []
 
 

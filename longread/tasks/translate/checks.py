@@ -150,9 +150,9 @@ def _language(text: str, source: str, pair: Pair) -> str:
     words = text
     for name in {word for word in _WORD.findall(source) if word[0].isupper()}:
         words = words.replace(name, "")  # a name may stay as it is
-    letters = [character for character in words if character.isalpha()]
-    own = len(re.findall(f"[{script(pair.tgt)}]", words))
-    if letters and own < 0.5 * len(letters):
+    letters = "".join(character for character in words if character.isalpha())
+    own = "".join(re.findall(f"[{script(pair.tgt)}]", letters))
+    if letters and weight(own) < 0.5 * weight(letters):
         return f"was not in {language_name(pair.tgt)}"
     found = detect(text)
     if base_language(pair.tgt) in ("zh", "ja"):

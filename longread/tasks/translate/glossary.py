@@ -27,6 +27,12 @@ _NAMES = 400  # names that are looked at, the commonest
 _PATIENCE = 300  # pairs; what goes with a name by then, or never
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u30a1-\u30ff·]+")
 _SHORTEST, _LONGEST = 2, 8  # characters of a name in Chinese or Japanese
+# What a name hardly ever begins or ends with: without it, a name that has only been met with "says" behind it
+# would be taken together with that.
+_NO_EDGE = frozenset(
+    "的了在是和与也就都不对把被给让向从又还说道问答喊叫笑看见想走来去到着过上下里他她它我你您们这那哪个一有没很吗呢吧啊呀"
+    "與對給讓從還說問見來著過裡們這個沒嗎はがをにでとのもへや"
+)
 _CAPITALS = re.compile(r"[^\W\d_]+(?:[ .'’-]{1,2}(?:(?:de|of|the|von|van|du|da) )?[^\W\d_]+)*")
 
 
@@ -154,7 +160,9 @@ class Glossary:
         if counts_characters(self._other):
             for run in _HAN.findall(text):
                 for size in range(_SHORTEST, min(_LONGEST, len(run)) + 1):
-                    yield from (run[at : at + size] for at in range(len(run) - size + 1))
+                    for at in range(len(run) - size + 1):
+                        if run[at] not in _NO_EDGE and run[at + size - 1] not in _NO_EDGE:
+                            yield run[at : at + size]
             return
         for match in _CAPITALS.finditer(text):
             words = match[0].split(" ")
