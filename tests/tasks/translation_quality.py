@@ -1,10 +1,10 @@
 """BLEU and chrF of translations of sentence pairs, without an adapter and with one that learns on the way.
 
-Knows a table of pairs, one a line, and the two arms. What failed the checks counts as it is left: in the
-source language.
+Knows a table of pairs, one a line, and the two arms. "kept" is the translation as a user gets it, where what
+failed the checks is left in the source language; "written" is the first try of each sentence, sound or not.
 
     python tests/tasks/translation_quality.py PAIRS.tsv [--src en] [--tgt zh] [--pairs 500] [--model pocket]
-        [--learn | --no-learn]
+        [--learn | --no-learn] [--swap]
 
 The pairs stand in the file in the order source, target; ``--swap`` turns them round.
 """
@@ -18,21 +18,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import longread
+from longread.tasks.translate import translator
 from longread.tasks.translate.tables import rows
 
 
-def translated(sources: Sequence[str], **options) -> tuple[list[str], int, float]:
-    """Each source's translation, how many passed the checks, and the seconds it took."""
+def translated(sources: Sequence[str], **options) -> tuple[list[str], list[str], int, float]:
+    """Each source's translation, its first try, how many segments passed the checks, and the seconds."""
+    first: dict[str, str] = {}
+    check = translator.wrong
+
+    def noted(text, ended, special, source, *rest):
+        first.setdefault(source, text)
+        return check(text, ended, special, source, *rest)
+
+    translator.wrong = noted
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.txt"
         path.write_text("".join(f"{source}\n\n" for source in sources), encoding="utf-8")
         began = time.perf_counter()
         result = longread.translate(path, anyway=True, save=False, **options)
         seconds = time.perf_counter() - began
-    texts = ["" for _ in sources]
+    translator.wrong = check
+    kept, written = ["" for _ in sources], ["" for _ in sources]
     for segment in result.segments:
-        texts[segment.paragraph] = f"{texts[segment.paragraph]} {segment.target}".strip()
-    return texts, sum(segment.ok for segment in result.segments), seconds
+        at = segment.paragraph
+        kept[at] = f"{kept[at]} {segment.target}".strip()
+        written[at] = f"{written[at]} {first.get(segment.source, segment.source)}".strip()
+    return kept, written, sum(segment.ok for segment in result.segments), seconds
 
 
 def figures(texts: Sequence[str], references: Sequence[str], language: str) -> tuple[float, float]:
@@ -61,12 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(table)} pairs, {options.src} to {options.tgt}, {options.model}")
     print(f"{'source left as it is':24} BLEU {copied[0]:5.2f}  chrF {copied[1]:5.2f}")
     for learn in (False, True) if options.learn is None else (options.learn,):
-        texts, sound, seconds = translated(
+        kept, written, sound, seconds = translated(
             sources, src=options.src, tgt=options.tgt, model=options.model, learn=learn
         )
-        bleu, chrf = figures(texts, references, options.tgt)
         arm = "learning on the way" if learn else "without an adapter"
-        print(f"{arm:24} BLEU {bleu:5.2f}  chrF {chrf:5.2f}  {sound} of {len(table)} passed  {seconds:.0f} s")
+        print(f"{arm}: {sound} segments passed, {seconds:.0f} s")
+        for name, texts in (("kept", kept), ("written", written)):
+            bleu, chrf = figures(texts, references, options.tgt)
+            print(f"  {name:22} BLEU {bleu:5.2f}  chrF {chrf:5.2f}")
 
 
 if __name__ == "__main__":

@@ -107,8 +107,7 @@ class Work:
         self._total = sum(weight(piece.source) for piece in self._pieces)
         self._done: list[Segment] = []
         self._weight = self._new = 0  # of what is done, and of what was translated in this run
-        judged = [piece for piece in self._pieces if not piece.silent and not wish.corrections.of(piece)]
-        self._trial = Trial(judged[:TRIAL])
+        self._trial = Trial([piece for piece in self._pieces if not piece.silent][:TRIAL])
         self._unsure: list[tuple[int, Segment]] = []  # what failed, while the trial lasts
         self._busy = 0.0
         self._pupil = None
