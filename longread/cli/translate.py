@@ -24,7 +24,8 @@ def translate(files: FILES = None, **given: Any) -> partial[int]:
 
 
 def _run(files: list[str] | None, given: dict[str, Any]) -> int:
-    if not files and sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty():
+    typed = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+    if typed and not files and not {"output", "json", "jsonl", "dry-run"} & given.keys():
         return importlib.import_module("longread.cli.typed").converse(given)
     from .translated import Translating
 

@@ -26,9 +26,6 @@ _EVERY = 2.0  # seconds between two partial files
 class Translating(Run):
     """One command line of ``translate``."""
 
-    _written = 0.0
-    _kinds: dict[str, str] = {}  # noqa: RUF012  set anew for each instance below
-
     def perform(self, file: str, place: Place, stop: Stop) -> int:
         """The job, as any other; 3 where segments were left untranslated."""
         self._failed, self._written, self._source = 0, 0.0, file
@@ -121,7 +118,7 @@ def _lines(text: str, width: int) -> Iterator[answers.Line]:
         yield answers.Line(line.rstrip() if line.strip() else "", "body" if line.strip() else "gap")
 
 
-def show_pair(text: str) -> None:
+def show_text(text: str) -> None:
     """A translation of what was typed."""
     place = streams.Stdout()
     answers.deliver(place, partial(_lines, text))

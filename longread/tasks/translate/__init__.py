@@ -6,7 +6,7 @@ Knows which model may be asked, and what the user's files hold. The work itself 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from longread.config import Options
@@ -46,7 +46,7 @@ def translate(
         yield from reading.announce(job)
         if src is not None and _other(job.document.language, pair):
             yield job.warn(f"the text looks like {job.document.language}, and --src says {src}")
-        loaded = trusted(job, pair, anyway=anyway)
+        loaded = trusted(options.model, pair, lambda: reading.load(job), anyway=anyway)
         from longread.tasks.translate.wish import Wish
         from longread.tasks.translate.work import translation_of
 
@@ -63,17 +63,20 @@ def wishes(glossary: str | None, corrections: str | None) -> tuple:
     return terms, read_corrections(corrections) if corrections else Corrections()
 
 
-def trusted(job: reading.Job, pair: Pair, *, anyway: bool) -> LoadedModel:
-    """The job's model, loaded; ``UnsupportedError`` for one that is not to be asked for this pair."""
+def trusted(model: str, pair: Pair | None, load: Callable[[], LoadedModel], *, anyway: bool) -> LoadedModel:
+    """The ``model``, by ``load``; ``UnsupportedError`` for one that is not to be asked for this pair.
+
+    A model that is listed is refused before it is loaded.
+    """
     from longread.model.find import find_model
     from longread.tasks.translate import languages
 
-    found = find_model(job.options.model)
-    if found.entry is not None:  # known without loading it
-        if not (anyway and found.entry.trust.translates):
+    found = find_model(model)
+    if found.entry is not None:
+        if pair is not None and not (anyway and found.entry.trust.translates):
             languages.allowed(pair, found.entry, found.name)
         _check(found.name, found.entry.trust, anyway)
-    loaded = reading.load(job)
+    loaded = load()
     _check(loaded.name, loaded.trust, anyway)
     return loaded
 
