@@ -67,9 +67,12 @@ class Typed:
         from longread.model.load import load_model
 
         options = self._options
+        # Without --src what is typed tells its language line by line.
         pair = None
         if self._src is not None or self._tgt is None:
-            pair = languages.pair(self._src, self._tgt, "und" if self._src else "en")
+            pair = languages.pair(self._src, self._tgt, "und")
+        else:
+            languages.code(self._tgt, "--tgt")
         self._loaded = trusted(
             options.model,
             pair,
