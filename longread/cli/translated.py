@@ -55,7 +55,7 @@ class Translating(Run):
             return
         if isinstance(place, OutputFile):
             for piece in self._pieces(done, self._of(place.path)):
-                place.write(printable(piece) if isinstance(piece, str) else piece)
+                place.write(_safe(piece) if isinstance(piece, str) else piece)
             return
         text = "".join(map(str, self._pieces(done, self._kind(self._source))))
         heading = (done.document.get("title") or "untitled") if self.several else ""
@@ -111,6 +111,11 @@ class Translating(Run):
             self.screen.say(f"note: the glossary was not written: {screen.unbroken(error.message)}", "bold")
         else:
             self.screen.say(f"names are in {screen.unbroken(place)}")
+
+
+def _safe(text: str) -> str:
+    """``text`` for a file: nothing that steers whoever prints it, tabs as they are."""
+    return "\t".join(map(printable, text.split("\t")))
 
 
 def _lines(text: str, width: int) -> Iterator[answers.Line]:

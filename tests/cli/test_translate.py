@@ -66,7 +66,8 @@ def test_a_file_its_format_and_its_glossary(shell, tmp_path):
     assert "王小明\tWang Xiaoming\t0\n" in glossary and "book.en.glossary.tsv" in err
     for name in ("p.tsv", "p.tmx", "p.md"):
         assert shell("book.txt", "-o", name)[0] == 0 and not shell.hand.asked
-    assert (tmp_path / "p.tsv").read_text("utf-8").count("\n") == 25
+    lines = (tmp_path / "p.tsv").read_text("utf-8").splitlines()
+    assert len(lines) == 25 and {line.count("\t") for line in lines} == {4}
     assert len(ElementTree.parse(tmp_path / "p.tmx").findall("./body/tu")) == 24
     bilingual = shell("book.txt", "--layout", "bilingual")[1]
     assert bilingual.startswith(story(24)[:18].split("。")[0])
@@ -165,11 +166,13 @@ def test_events_stream_as_lines(shell):
 
 
 def test_a_hostile_book_and_a_hostile_model_steer_nothing(shell, tmp_path):
-    (tmp_path / "evil.txt").write_text(HOSTILE * 3, encoding="utf-8")
+    (tmp_path / "evil.txt").write_text(story(24) + "\n" + HOSTILE, encoding="utf-8")
     shell.script = lambda asked: "He \x1b[31m saw\x07 the [bold]boat[/bold] \u202e there now.\x9b2J"
-    code, out, err = shell("evil.txt", "--src", "zh")
-    assert code in (0, 3, 4), err
-    for text in (out, err):
+    code, out, err = shell("evil.txt", "--anyway")
+    assert code == 3 and "[bold]船[/bold]" in out, err
+    shell.script = lambda asked: f"{english(asked.source)} \x1b[31m\x07[bold]\u202e\x9b2J"
+    assert shell("evil.txt", "--fresh", "-o", "out.txt")[0] == 0
+    for text in (out, err, (tmp_path / "out.txt").read_text("utf-8")):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
