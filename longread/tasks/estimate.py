@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _SAMPLE = 40_000  # characters encoded to learn how many a token has
 # Share of the matrix rate that reading a block reaches, measured with the bundled model (docs/log.md).
 _EFFICIENCY = 0.25
+# A token that is translated costs about as much as so many that are read: the bundled model writes 50 times as
+# slowly as it reads.
+TRANSLATING = 60.0
 _LEARNING = 3.0  # a block that is learned from costs about so much more
 
 
