@@ -106,7 +106,7 @@ def reference() -> str:
             if own:
                 parts.append(option_table(own))
     parts += [
-        "## Options of summarize, ask, score and read",
+        "## Options of summarize, ask, translate, score and read",
         option_table(OUTPUT),
         "## Shared options",
         "A flag takes precedence over the environment, the environment over `config.toml`, that file over "

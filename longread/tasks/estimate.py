@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _SAMPLE = 40_000  # characters encoded to learn how many a token has
 # Share of the matrix rate that reading a block reaches, measured with the bundled model (docs/log.md).
 _EFFICIENCY = 0.25
-# A token that is translated costs about as much as so many that are read: the bundled model writes 50 times as
-# slowly as it reads.
+# A token that is translated costs about as much as so many that are read: on one core the bundled model
+# writes at a fiftieth of the rate at which it reads.
 TRANSLATING = 60.0
 _LEARNING = 3.0  # a block that is learned from costs about so much more
 

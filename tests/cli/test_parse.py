@@ -10,7 +10,7 @@ import pytest
 from longread.cli import main
 from longread.cli.render.words import LANGUAGES
 
-COMMANDS = {"summarize", "ask", "chat", "score", "read", "readings", "config"}
+COMMANDS = {"summarize", "ask", "translate", "chat", "score", "read", "readings", "config"}
 
 
 def test_alone_it_shows_three_examples_in_twenty_lines(capsys):
