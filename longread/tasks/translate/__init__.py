@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from longread.model.load import LoadedModel
     from longread.tasks.translate.checks import Pair
 
+_LIMIT = "short everyday sentences only, and those badly"
+
 
 def translate(
     path: str,
@@ -47,6 +49,8 @@ def translate(
         if src is not None and _other(job.document.language, pair):
             yield job.warn(f"the text looks like {job.document.language}, and --src says {src}")
         loaded = trusted(options.model, pair, lambda: reading.load(job), anyway=anyway)
+        if not loaded.trust.translates:
+            yield job.warn(f"{loaded.name} is not trusted to translate: {_LIMIT}. Nothing vouches for this")
         from longread.tasks.translate.wish import Wish
         from longread.tasks.translate.work import translation_of
 
@@ -84,7 +88,7 @@ def trusted(model: str, pair: Pair | None, load: Callable[[], LoadedModel], *, a
 def _check(name: str, trust: Trust, anyway: bool) -> None:
     if not (anyway or trust.translates):
         raise UnsupportedError(
-            f"{name} is not trusted to translate: short everyday sentences only, and those badly",
+            f"{name} is not trusted to translate: {_LIMIT}",
             "use --model with a larger instruction-tuned model, or --anyway to see what it makes of this",
         )
 

@@ -22,7 +22,7 @@ _BREAK = re.compile(r"(?<=[,;:，、；：—])\s*|\s+")
 # What opens a line of Markdown and is no part of its words.
 _PREFIX = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|\d{1,3}[.)][ \t]+)+")
 _ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)[ \t])")
-_GAP = re.compile(r"(?<=[\u2e80-\ud7a3\uff00-\uffef]) | (?=[\u2e80-\ud7a3\uff00-\uffef])")
+_BROKEN = re.compile(r"(?<=[\u2e80-\ud7a3\uff00-\uffef])\s*\n\s*|\s*\n\s*(?=[\u2e80-\ud7a3\uff00-\uffef])")
 # Control characters are never words, and a file must be able to hold what is written to it.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 
@@ -147,9 +147,10 @@ def split(text: str, language: str, longest: int = LONGEST) -> list[str]:
     """The sentences of a paragraph on one line each; those whose weight is above ``longest``, in parts."""
     found = []
     for start, end in sentences(text, language):
-        whole = " ".join(_CONTROL.sub("", text[start:end]).split())
-        if counts_characters(language):  # there a line break is nothing; between Latin words it is a space
-            whole = _GAP.sub("", whole)
+        whole = _CONTROL.sub("", text[start:end])
+        if counts_characters(language):  # there a line break is nothing, but between Latin words a space
+            whole = _BROKEN.sub("", whole)
+        whole = " ".join(whole.split())
         found += _parts(whole, longest) if whole else []
     return found
 
