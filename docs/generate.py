@@ -111,7 +111,7 @@ def reference() -> str:
             if own:
                 parts.append(option_table(own))
     parts += [
-        "## Options of summarize, ask, continue, score and read",
+        "## Options of summarize, ask, translate, continue, score and read",
         option_table(OUTPUT),
         "## Shared options",
         "A flag takes precedence over the environment, the environment over `config.toml`, that file over "

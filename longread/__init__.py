@@ -20,14 +20,25 @@ if TYPE_CHECKING:
     from .jobs import score as score
     from .jobs import stream as stream
     from .jobs import summarize as summarize
+    from .jobs import translate as translate
 
     __version__: str
 
 _HOME = {"LongreadError": "errors"} | dict.fromkeys(
-    ("ask", "continue_", "read", "score", "stream", "summarize"), "jobs"
+    ("ask", "continue_", "read", "score", "stream", "summarize", "translate"), "jobs"
 )
 
-__all__ = ["LongreadError", "__version__", "ask", "continue_", "read", "score", "stream", "summarize"]
+__all__ = [
+    "LongreadError",
+    "__version__",
+    "ask",
+    "continue_",
+    "read",
+    "score",
+    "stream",
+    "summarize",
+    "translate",
+]
 
 
 def __getattr__(name: str) -> Any:

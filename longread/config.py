@@ -176,7 +176,7 @@ SHARED: tuple[Setting, ...] = (
     _memory("window", int, help="tokens that a token can see, sinks included", metavar="N|auto", least=2,
             auto=True),
     _memory("sinks", int, help="first tokens that stay in sight", metavar="N|auto", least=0, auto=True),
-    _memory("learn", bool, True, help="train a temporary adapter while reading"),
+    _memory("learn", bool, True, help="train a temporary adapter while reading (translate: off)"),
     _memory("recipe", str, "fused", help="how the adapter is trained", choices=("fused", "paper")),
     _memory("rank", int, 16, help="rank of the adapter", metavar="N", least=1),
     _memory("lr", float, help="learning rate of the adapter", metavar="X|auto", least=1e-9, auto=True),
@@ -229,9 +229,13 @@ def known(key: str, where: str) -> Setting:
 
 
 def resolve(
-    given: Mapping[str, Any], where: str = "--{}", environ: Mapping[str, str] | None = None
+    given: Mapping[str, Any],
+    where: str = "--{}",
+    environ: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Value]:
-    """Every shared setting with its value and origin. ``where`` words an error in ``given``."""
+    """Every shared setting with its value and origin. ``where`` words an error in ``given``;
+    ``defaults`` are a job's own."""
     environ = os.environ if environ is None else environ
     kept = read_file()
     found: dict[str, Value] = {}
@@ -244,7 +248,7 @@ def resolve(
         elif name in kept:
             found[name] = Value(kept[name], "config.toml")
         else:
-            found[name] = Value(setting.default, "default")
+            found[name] = Value((defaults or {}).get(name, setting.default), "default")
     return found
 
 

@@ -10,7 +10,7 @@ import importlib
 import keyword
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,14 +26,18 @@ def _arms() -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """A task as the user knows it. ``settings`` are the options it does not share; ``streams`` says that its
-    answer is text which is shown as it comes."""
+    """A task as the user knows it.
+
+    ``settings`` are the options it does not share, ``defaults`` those of shared options where
+    they differ; ``streams`` says that its answer is text which is shown as it comes.
+    """
 
     name: str
     noun: str
     settings: tuple[Setting, ...] = ()
     rivals: tuple[str, ...] = ()
     streams: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
@@ -98,6 +102,18 @@ _CONTINUE = (
          metavar="N|auto", least=1, auto=True),
 )  # fmt: skip
 
+_TRANSLATE = (
+    _own("src", str, None, "language of the text; detected where not given", metavar="CODE"),
+    _own("tgt", str, None, "language to translate into", metavar="CODE"),
+    _own("layout", str, "target", "paragraphs of the translation, or pairs of sentences",
+         choices=("target", "bilingual")),
+    _own("glossary", str, None, "names and their renderings, a tab between", metavar="TERMS.tsv"),
+    _own("corrections", str, None, "pairs that a person has corrected: a table that -o PAIRS.tsv wrote",
+         metavar="PAIRS.tsv"),
+    _own("retry-failed", bool, None, "try the sentences again that an earlier run gave up"),
+    _own("anyway", bool, None, "let a model try that is not trusted to, or that fails its trial"),
+)  # fmt: skip
+
 _SCORE = (
     _own("arms", tuple, ("sink", "sink+lora"), "of window, sink and recompute, each also with +lora or "
          "+paper; separated by commas", metavar="LIST", choices=_arms),
@@ -106,6 +122,8 @@ _SCORE = (
 JOBS: dict[str, Job] = {
     "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
     "ask": Job("ask", "answers", _ASK),
+    # Learning did not measure better (docs/log.md), so here it is only for who asks for it.
+    "translate": Job("translate", "translation", _TRANSLATE, defaults={"learn": False}),
     "continue": Job("continue", "continuation", _CONTINUE, streams=True),
     "read": Job("read", "reading"),
     "score": Job("score", "score", _SCORE),
@@ -115,8 +133,8 @@ JOBS: dict[str, Job] = {
 def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[Event]:
     """The events of one job, the last of them ``Done``.
 
-    ``task`` is "summarize", "ask", "continue", "read" or "score"; ``path`` a file, "-" for the pipe, or
-    "sample:en". Options are named as on the command line, ``learn=False`` for
+    ``task`` is "summarize", "ask", "translate", "continue", "read" or "score"; ``path`` a file, "-" for the
+    pipe, or "sample:en". Options are named as on the command line, ``learn=False`` for
     ``--no-learn``, and take precedence over LONGREAD_<OPTION> and config.toml, as flags do.
     TypeError for a name that does not exist, LongreadError for everything else.
     """
@@ -134,7 +152,7 @@ def stream(task: str, path: str | os.PathLike[str], **options: Any) -> Iterator[
             near = config.suggestion(name, names)
             raise TypeError(f"{task}() has no option {name!r}" + (f": {near}" if near else ""))
     own = job.parse(options, "{}=")
-    settled = replace(config.options(config.resolve(options, "{}=")), fresh=fresh)
+    settled = replace(config.options(config.resolve(options, "{}=", defaults=job.defaults)), fresh=fresh)
     return job.start(os.fspath(path), settled, own)
 
 
@@ -168,6 +186,14 @@ def continue_(path: str | os.PathLike[str], **options: Any) -> Any:
     shared ones.
     """
     return _result("continue", path, options)
+
+
+def translate(path: str | os.PathLike[str], **options: Any) -> Any:
+    """A translation: ``segments``, each with ``source``, ``target`` and ``ok``, and the ``glossary``.
+
+    Options: src, tgt, glossary and corrections (files), retry_failed, anyway and the shared ones.
+    """
+    return _result("translate", path, options)
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Any:

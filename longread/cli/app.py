@@ -101,7 +101,7 @@ def longread(
 def program() -> Any:
     """The whole program as Typer built it, with every command."""
     # Each adds itself to ``app``, in this order.
-    from . import summarize, ask, continue_, chat, score, read  # noqa: F401, I001
+    from . import summarize, ask, translate, continue_, chat, score, read  # noqa: F401, I001
     from . import readings, models, doctor, config  # noqa: F401
 
     return typer.main.get_command(app)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from .. import config
 from ..errors import LongreadError, OutputError, UsageError
-from ..events import Done, Planned
+from ..events import Done, Event, Planned
 from ..jobs import JOBS, Job
 from .crash import foreseen
 from .interrupt import Stop, follow
@@ -49,7 +49,7 @@ class Run:
         self.files = sources(job.name, files)
         self.several = len(self.files) > 1
         self.own = job.parse(given)
-        self.values = config.resolve(given)
+        self.values = config.resolve(given, defaults=job.defaults)
         self.options = replace(config.options(self.values), fresh=bool(given.get("fresh")))
         of = {name: value.value for name, value in self.values.items()}
         self.verbose: bool = of["verbose"]
@@ -112,6 +112,7 @@ class Run:
         for event in follow(start(file, self.options, self.own), stop):
             if not (self.dry_run and isinstance(event, Planned)):  # there the plan is the answer
                 show(event)
+            self._meanwhile(event, place)
             if self.as_lines:
                 place.write(machine.event_line(event))
                 if not self.output:
@@ -130,6 +131,9 @@ class Run:
         written = place.commit(done.partial)
         self._finish(file, done, written)
         return 0 if not done.partial else INTERRUPTED if stop.asked else PARTIAL
+
+    def _meanwhile(self, event: Event, place: Place) -> None:
+        """What a command does with an event beside showing it."""
 
     def _answer(self, done: Done, planned: Planned | None, place: Place) -> None:
         if self.as_json:
@@ -169,15 +173,22 @@ class Run:
             return streams.Stdout()
         path = Path(self.output).expanduser()
         if not self.several and not path.is_dir():
-            return OutputFile(path, self.force)
+            return self._file(path)
         stem = file.replace(":", "-") if file.startswith("sample:") else Path(file).stem
         stem = "stdin" if file == "-" else stem
-        kind = "json" if self.as_json else "jsonl" if self.as_lines else "txt"
+        kind = "json" if self.as_json else "jsonl" if self.as_lines else self._kind(file)
         name, count = f"{stem}.{self.job.noun}.{kind}", 2
         while name in self._names:
             name, count = f"{stem}-{count}.{self.job.noun}.{kind}", count + 1
         self._names.add(name)
-        return OutputFile(path / name, self.force)
+        return self._file(path / name)
+
+    def _kind(self, file: str) -> str:
+        """The ending of an output in a folder."""
+        return "txt"
+
+    def _file(self, path: Path) -> OutputFile:
+        return OutputFile(path, self.force)
 
     def _make_folder(self) -> None:
         if self.several and self.output not in (None, "-") and not self.dry_run:

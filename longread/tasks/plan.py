@@ -33,7 +33,7 @@ def plan(command: str, path: str, options: Options, **task_options: Any) -> Iter
 
         with job.tally.phase("load"):
             encoder = load_encoder(found.folder)
-        passes = len(task_options.get("arms", ())) or 1
+        passes = len(task_options.get("arms", ())) or (estimate.TRANSLATING if command == "translate" else 1)
         sizes = _sizes(found, options)
         planned = estimate.plan(job, found, encoder, sizes)
         seconds = planned.seconds * passes

@@ -31,6 +31,7 @@ def test_a_command_is_a_file_of_under_sixty_lines():
     assert {path.stem for path in (*commands, *groups)} == {
         "summarize",
         "ask",
+        "translate",
         "continue_",
         "score",
         "read",

@@ -11,7 +11,7 @@ from longread.cli import main
 from longread.cli.render.words import LANGUAGES
 
 COMMANDS = {
-    *("summarize", "ask", "continue", "chat", "score", "read"),
+    *("summarize", "ask", "translate", "continue", "chat", "score", "read"),
     *("readings", "models", "doctor", "config"),
 }
 

@@ -229,6 +229,12 @@ def closing(done: Done) -> str:
     seconds = sum(
         value for value in done.stats.get("seconds", {}).values() if isinstance(value, (int, float))
     )
+    if "segments" in done.stats:
+        counts = done.stats["segments"]
+        sound = words.number(counts["done"] - counts["failed"])
+        return (
+            f"translated {sound} of {words.amount(counts['total'], 'segment')} in {words.duration(seconds)}"
+        )
     if "asked" in done.stats:
         searched = f"looked through {words.amount(done.stats.get('passages', 0), 'passage')}"
         return f"{searched} in {words.duration(seconds)}"

@@ -1,0 +1,99 @@
+"""``translate``: a text in another language, sentence by sentence, its names the same throughout.
+
+Knows which model may be asked, and what the user's files hold. The work itself stands in
+``work``; what is typed at a terminal, in ``typed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from longread.config import Options
+from longread.errors import UnsupportedError
+from longread.events import Event
+from longread.tasks import reading
+
+if TYPE_CHECKING:
+    from longread.model.catalog import Trust
+    from longread.model.load import LoadedModel
+    from longread.tasks.translate.checks import Pair
+
+_LIMIT = "short everyday sentences only, and those badly"
+
+
+def translate(
+    path: str,
+    options: Options,
+    *,
+    src: str | None = None,
+    tgt: str | None = None,
+    layout: str = "target",
+    glossary: str | None = None,
+    corrections: str | None = None,
+    retry_failed: bool = False,
+    anyway: bool = False,
+) -> Iterator[Event]:
+    """Translate the text at ``path`` into ``tgt``; the result is a ``Translation``.
+
+    ``src`` and ``tgt`` are BCP 47 codes, ``glossary`` and ``corrections`` paths of TSV
+    files. ``layout`` concerns whoever writes the result. ``UnsupportedError`` for a model
+    that is not trusted to translate, unless it is to try ``anyway``.
+    """
+    with reading.opened(path, options) as job:
+        from longread.tasks.translate import languages
+
+        pair = languages.pair(src, tgt, job.document.language)
+        given, corrected = wishes(glossary, corrections)
+        yield from reading.announce(job)
+        if src is not None and _other(job.document.language, pair):
+            yield job.warn(f"the text looks like {job.document.language}, and --src says {src}")
+        loaded = trusted(options.model, pair, lambda: reading.load(job), anyway=anyway)
+        if not loaded.trust.translates:
+            yield job.warn(f"{loaded.name} is not trusted to translate: {_LIMIT}. Nothing vouches for this")
+        from longread.tasks.translate.wish import Wish
+        from longread.tasks.translate.work import translation_of
+
+        wish = Wish(pair, given, corrected, retry_failed, anyway)
+        yield from translation_of(job, loaded, wish)
+
+
+def wishes(glossary: str | None, corrections: str | None) -> tuple:
+    """The terms and the corrections in the user's files; none where a path is None."""
+    from longread.tasks.translate.corrections import Corrections, read_corrections
+    from longread.tasks.translate.glossary import read_terms
+
+    terms = tuple(read_terms(glossary)) if glossary else ()
+    return terms, read_corrections(corrections) if corrections else Corrections()
+
+
+def trusted(model: str, pair: Pair | None, load: Callable[[], LoadedModel], *, anyway: bool) -> LoadedModel:
+    """The ``model``, by ``load``; ``UnsupportedError`` for one that is not to be asked for this pair.
+
+    A model that is listed is refused before it is loaded.
+    """
+    from longread.model.find import find_model
+    from longread.tasks.translate import languages
+
+    found = find_model(model)
+    if found.entry is not None:
+        if pair is not None and not (anyway and found.entry.trust.translates):
+            languages.allowed(pair, found.entry, found.name)
+        _check(found.name, found.entry.trust, anyway)
+    loaded = load()
+    _check(loaded.name, loaded.trust, anyway)
+    return loaded
+
+
+def _check(name: str, trust: Trust, anyway: bool) -> None:
+    if not (anyway or trust.translates):
+        raise UnsupportedError(
+            f"{name} is not trusted to translate: {_LIMIT}",
+            "use --model with a larger instruction-tuned model, or --anyway to see what it makes of this",
+        )
+
+
+def _other(detected: str, pair: Pair) -> bool:
+    from longread.tasks.extract.traits import base_language
+
+    return detected != "und" and base_language(detected) != base_language(pair.src)

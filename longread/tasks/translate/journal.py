@@ -1,0 +1,129 @@
+"""What has been translated, line by line on disk, so that no kill costs more than a sentence.
+
+Knows one folder a translation, below ``translations`` in the data folder:
+
+    <id>/key.json       what is translated, with which model and how
+         pairs.jsonl    one line a segment, appended and synced as soon as it is done
+         saves/         the adapter, where the model learns
+         lock           held by whoever writes
+
+A segment that was translated again has a second line, and the last one counts. Knows
+nothing of how a segment came to be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from longread.errors import OutputError
+from longread.places import data_dir, private_dir
+from longread.store import files
+from longread.tasks.translate.segments import Piece, Segment
+
+_LINES = "pairs.jsonl"
+
+
+class Journal:
+    """The segments of one translation that are done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.damaged = 0  # lines that could not be read
+        self._lines: dict[int, Segment] = {}
+        self._given_up: Counter[int] = Counter()
+        self._handle: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def get(self, piece: Piece) -> Segment | None:
+        """What ``piece`` was translated as; None if it was not, or is not what it was."""
+        found = self._lines.get(piece.number)
+        same = found is not None and (found.paragraph, found.source) == (piece.paragraph, piece.source)
+        return found if same else None
+
+    def add(self, number: int, segment: Segment) -> None:
+        """Keep ``segment``; it is on the disk when this returns."""
+        self._note(number, segment)
+        assert self._handle is not None
+        line = json.dumps({"n": number, **vars(segment)}, ensure_ascii=False) + "\n"
+        try:
+            os.write(self._handle, line.encode("utf-8", "replace"))
+            os.fsync(self._handle)
+        except OSError as error:
+            raise files.unwritable(self.folder, error) from error
+
+    def rounds(self, piece: Piece) -> int:
+        """How often ``piece`` was given up."""
+        return self._given_up[piece.number]
+
+    def _load(self) -> None:
+        path = self.folder / _LINES
+        data = path.read_bytes() if path.exists() else b""
+        whole = data.rfind(b"\n") + 1  # a line that was being written when the process died
+        if whole < len(data):
+            os.truncate(path, whole)
+        for line in data[:whole].splitlines():
+            try:
+                record = json.loads(line)
+                number, fields = record.pop("n"), Segment(**record)
+                if (
+                    type(number) is not int
+                    or type(fields.paragraph) is not int
+                    or type(fields.ok) is not bool
+                ):
+                    raise ValueError
+                if not all(isinstance(text, str) for text in (fields.source, fields.target, fields.why)):
+                    raise ValueError
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                self.damaged += 1
+                continue
+            self._note(number, fields)
+
+    def _note(self, number: int, segment: Segment) -> None:
+        self._lines[number] = segment
+        self._given_up[number] += not segment.ok
+
+    def _open(self) -> None:
+        self._load()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self._handle = os.open(self.folder / _LINES, flags, 0o600)
+        files.sync_folder(self.folder)
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+@contextmanager
+def kept(key: Mapping[str, Any], name: str) -> Iterator[Journal]:
+    """The journal of the translation that ``key`` describes, locked; ``name`` is the text's, for errors."""
+    from filelock import FileLock, Timeout
+
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"))
+    folder = data_dir() / "translations" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    journal = Journal(folder)
+    with ExitStack() as stack:
+        try:
+            private_dir(folder.parent)
+            private_dir(folder)
+            if not (folder / "key.json").exists():
+                files.write(folder / "key.json", json.dumps({**key, "name": name}, indent=1).encode())
+            stack.enter_context(FileLock(folder / "lock", timeout=0, mode=0o600))
+            stack.callback(journal._close)
+            journal._open()
+        except Timeout:
+            raise OutputError(
+                f"another longread is translating {name} just now", "wait for it, or use --no-save"
+            ) from None
+        except OSError as error:
+            raise files.unwritable(folder, error) from error
+        yield journal

@@ -1,0 +1,54 @@
+"""How a translation is wanted, and by what it is known again.
+
+Knows languages, the user's terms and corrections, and what a saved translation depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from longread.store.reading import EXTRACTOR
+from longread.tasks import reading
+from longread.tasks.translate.checks import Pair
+from longread.tasks.translate.corrections import Corrections
+from longread.tasks.translate.glossary import Term
+
+if TYPE_CHECKING:
+    from longread.model.load import LoadedModel
+
+RULES = 1  # raised when cuts, prompts or tries change what a run writes
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants. ``given`` terms and ``corrections`` are kept word for word."""
+
+    pair: Pair
+    given: tuple[Term, ...] = ()
+    corrections: Corrections = field(default_factory=Corrections)
+    retry_failed: bool = False
+    anyway: bool = False
+
+    def key(self, job: reading.Job, loaded: LoadedModel) -> dict[str, Any]:
+        """What makes a translation this one and no other. The part, the seed, terms and corrections do
+        not: they may change from run to run, and what is done stays done."""
+        memory = job.options.memory
+        return {
+            "text": job.document.sha256,
+            "extractor": EXTRACTOR,
+            "rules": RULES,
+            "weights": loaded.weights,
+            "dtype": str(loaded.backbone.dtype).removeprefix("torch."),
+            "pair": [self.pair.src, self.pair.tgt],
+            "window": reading.shape_of(loaded, job.options).window,
+            "memory": asdict(memory) if memory.learn else None,
+        }
+
+    def lessons(self, job: reading.Job) -> str:
+        """The name of the folder for what an adapter learned: one for each order of lessons."""
+        order: list[Any] = [job.start, job.end, self.retry_failed, self.corrections.pairs()]
+        order += [[term.source, term.target] for term in self.given]
+        return f"saves-{hashlib.sha256(json.dumps(order).encode()).hexdigest()[:8]}"

@@ -1,0 +1,228 @@
+"""A translation that is killed, stopped or done again in part ends as the unbroken one does."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from longread.errors import OutputError
+from longread.places import data_dir
+from longread.tasks.translate.corrections import Corrections
+from longread.tasks.translate.glossary import Term
+from longread.tasks.translate.segments import Translated
+from tests.tasks.translating import Dictionary, done, english, pairs, run, segments, story
+
+LENGTH = 40
+
+
+@pytest.fixture
+def book(tmp_path):
+    path = tmp_path / "book.txt"
+    path.write_text(story(LENGTH), encoding="utf-8")
+    return path
+
+
+def _after(count):
+    """A ``stop`` that holds once ``count`` segments are done."""
+    seen = []
+    return lambda event: isinstance(event, Translated) and (seen.append(event) or len(seen) == count)
+
+
+def _fickle(asked):
+    """What is said depends on the sampling, its seed and the context, as a model's words do."""
+    number = int("".join(filter(str.isdigit, asked.source)))
+    if number % 7 == 0 and asked.greedy:
+        return "他。"
+    if number % 13 == 0:
+        return "**"
+    return english(asked.source).replace(
+        "saw", "saw" if asked.tokens % 2 else f"saw, {'far ' * (asked.seed % 3)}"
+    )
+
+
+def _files(kind="pairs.jsonl") -> list[Path]:
+    return sorted((data_dir() / "translations").glob(f"*/{kind}"))
+
+
+def test_what_is_done_is_not_asked_again(loaded, book):
+    whole = run(loaded, book, Dictionary(loaded.encoder, _fickle), options={"save": False})
+    first = Dictionary(loaded.encoder, _fickle)
+    run(loaded, book, first, stop=_after(11))
+    second = Dictionary(loaded.encoder, _fickle)
+    events = run(loaded, book, second)
+    assert segments(events) == segments(whole) and done(events).result.glossary == done(whole).result.glossary
+    assert not {*first.sources()} & {*second.sources()}
+    # The conversation is the one that the unbroken run would have had.
+    third = Dictionary(loaded.encoder, _fickle)
+    assert segments(run(loaded, book, third)) == segments(whole) and not third.asked
+
+
+def test_a_torn_line_costs_one_sentence_and_a_damaged_one_is_told(loaded, book):
+    run(loaded, book, Dictionary(loaded.encoder))
+    (path,) = _files()
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == LENGTH
+    lines[4] = b'{"n": 4, "paragraph": "one"}\n'
+    path.write_bytes(b"".join(lines[:-1]) + lines[-1][:9])
+    hand = Dictionary(loaded.encoder)
+    events = run(loaded, book, hand)
+    assert len(hand.asked) == 2 and all(segment.ok for segment in segments(events))
+    assert "1 damaged lines" in done(events).warnings[0]
+
+
+def test_two_at_once_do_not_write_to_one_translation(loaded, book):
+    def script(asked):
+        with pytest.raises(OutputError, match="another longread is translating"):
+            run(loaded, book, Dictionary(loaded.encoder))
+        return None
+
+    run(loaded, book, Dictionary(loaded.encoder, script), stop=_after(1))
+
+
+def test_what_was_kept_is_private(loaded, book):
+    run(loaded, book, Dictionary(loaded.encoder), stop=_after(2))
+    (path,) = _files()
+    assert path.stat().st_mode & 0o077 == 0 and path.parent.stat().st_mode & 0o077 == 0
+    other = run(loaded, book, Dictionary(loaded.encoder), options={"save": False}, stop=_after(1))
+    assert done(other).partial and len(path.read_bytes().splitlines()) == 2
+
+
+def test_a_part_is_done_by_itself_and_counts_for_the_whole(loaded, book):
+    part = Dictionary(loaded.encoder)
+    events = run(loaded, book, part, part="0%-50%")
+    numbers = {segment.paragraph for segment in segments(events)}
+    assert numbers == {*range(len(numbers))} and len(numbers) < 10
+    rest = Dictionary(loaded.encoder)
+    whole = run(loaded, book, rest)
+    assert len(rest.asked) == LENGTH - len(part.asked) and len(segments(whole)) == LENGTH
+    # --fresh does the part again, and nothing else.
+    again = Dictionary(loaded.encoder, lambda asked: english(asked.source).replace("saw", "glimpsed"))
+    run(loaded, book, again, part="0%-50%", options={"fresh": True})
+    assert again.sources() == part.sources()
+    targets = [target for _, target in pairs(run(loaded, book, Dictionary(loaded.encoder)))]
+    assert any("glimpsed" in text for text in targets[: len(part.asked)])
+    assert not any("glimpsed" in text for text in targets[len(part.asked) :])
+
+
+def test_retry_failed_asks_for_the_failed_alone_and_otherwise_than_before(loaded, book):
+    def script(asked):
+        return "他。" if "33只" in asked.source else None
+
+    first = Dictionary(loaded.encoder, script)
+    assert done(run(loaded, book, first)).stats["segments"]["failed"] == 1
+    assert not Dictionary(loaded.encoder).asked
+    still = Dictionary(loaded.encoder, script)
+    run(loaded, book, still, wish={"retry_failed": True})
+    mended = Dictionary(loaded.encoder)
+    events = run(loaded, book, mended, wish={"retry_failed": True})
+    assert {*mended.sources()} == {*still.sources()} and len(mended.asked) == 1
+    seeds = [asked.seed for hand in (first, still, mended) for asked in hand.asked if "33只" in asked.source]
+    assert len({*seeds}) == len(seeds) == 7 and not still.asked[0].greedy
+    assert all(segment.ok for segment in segments(events))
+
+
+def test_a_term_that_is_added_has_the_sentences_done_again_that_it_touches(loaded, book):
+    run(loaded, book, Dictionary(loaded.encoder))
+    hand = Dictionary(loaded.encoder, lambda a: english(a.source).replace("Old Chen", "Chen the Elder"))
+    run(loaded, book, hand, wish={"given": (Term("老陈", "Chen the Elder", given=True),)})
+    assert hand.asked and all("老陈" in source for source in hand.sources())
+    assert len(hand.asked) == sum("老陈" in source for source, _ in pairs(run(loaded, book, hand)))
+
+
+def _learning(loaded, book, script, **more):
+    from longread.config import Memory
+
+    options = {"memory": Memory(learn=True, rank=2)} | more.pop("options", {})
+    return run(loaded, book, Dictionary(loaded.encoder, script), options=options, **more)
+
+
+def test_learning_resumes_from_its_save_and_ends_with_the_same_adapter(loaded, book, monkeypatch):
+    import torch
+
+    from longread.tasks.translate import lessons
+
+    monkeypatch.setattr(lessons, "EVERY", 2)
+    adapters = []
+    learn = lessons.Pupil.learn
+
+    def watched(self, lesson):
+        yield from learn(self, lesson)
+        adapters.append(self._session.lora.sha256())
+
+    monkeypatch.setattr(lessons.Pupil, "learn", watched)
+    corrected = Corrections()
+    corrected.add("老陈今天在市场数了40只船。", "Today Old Chen counted 40 boats at the market.")
+    wish = {"corrections": corrected}
+    before = {name: p.clone() for name, p in loaded.model.named_parameters()}
+    whole = _learning(loaded, book, _fickle, wish=wish, options={"save": False})
+    final, adapters[:] = adapters[-1], []
+    assert done(whole).stats["tokens"]["learned"] > 100
+    _learning(loaded, book, _fickle, wish=wish, stop=_after(30))
+    assert _files("saves-*/*/state.json")
+    steps, adapters[:] = [*adapters], []
+    assert segments(_learning(loaded, book, _fickle, wish=wish)) == segments(whole)
+    assert adapters[-1] == final and adapters[0] != steps[0]  # begun from a save, not from nothing
+    assert all(torch.equal(p, before[name]) for name, p in loaded.model.named_parameters())
+
+
+def _start(loaded, book: Path, home: Path) -> int:
+    """Translate in a child, forked so that nothing need be loaded again; its process id."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.environ["LONGREAD_HOME"] = str(home)
+
+        def slow(asked):
+            time.sleep(0.004)
+            return _fickle(asked)
+
+        run(loaded, book, Dictionary(loaded.encoder, slow))
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+
+
+def _trial(loaded, book: Path, folder: Path, kills: int) -> None:
+    whole = run(loaded, book, Dictionary(loaded.encoder, _fickle), options={"save": False})
+    chance, home, left = random.Random(kills), folder / "killed", []
+    length = len(segments(whole))
+    os.environ["LONGREAD_HOME"] = str(home)  # put back by the fixture that set it
+    for _ in range(kills):
+        child = _start(loaded, book, home)
+        seen = left[-1] if left else []
+        wanted, patience = len(seen) + chance.randint(1, max(1, length // kills - 1)), time.monotonic() + 60
+        while time.monotonic() < patience:  # killed somewhere after so many lines, in whatever it does then
+            lines = b"".join(path.read_bytes() for path in _files())
+            if lines.count(b"\n") >= min(wanted, length - 1):
+                break
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.01))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        left.append([line for path in _files() for line in path.read_bytes().splitlines()])
+    hand = Dictionary(loaded.encoder, _fickle)
+    events = run(loaded, book, hand)
+    assert segments(events) == segments(whole) and done(events).result.glossary == done(whole).result.glossary
+    assert len({*hand.sources()}) < length
+    print(f"\n{kills} kills; lines kept after each: {[len(lines) for lines in left]}")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_and_resumed_is_unbroken(loaded, book, tmp_path):
+    _trial(loaded, book, tmp_path, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_fifty_kills(loaded, book, tmp_path):
+    book.write_text(story(200), encoding="utf-8")
+    _trial(loaded, book, tmp_path, 50)
