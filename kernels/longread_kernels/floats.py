@@ -16,7 +16,7 @@ LEAST = tl.constexpr(-1.0e30)
 
 @triton.jit
 def tanh(x):
-    """tanh to float32's last bit but one: Lambert's fraction as a correction to x, 1 - 2 / (exp(2x) + 1) beyond."""
+    """tanh to float32's last bit but one: Lambert's fraction as a correction of x, and the form with exp."""
     square = x * x
     top = square * (45045.0 + square * (2772.0 + square * 27.0))
     bottom = 135135.0 + square * (62370.0 + square * (3150.0 + square * 28.0))

@@ -1,4 +1,4 @@
-"""The Triton kernel of lora_linear against the reference in float64: a half-precision layer, a float32 adapter."""
+"""The Triton kernel of lora_linear against the reference in float64: a half layer, a float32 adapter."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ pytestmark = needs_a_place_to_run()
 
 @dataclass(frozen=True)
 class Case:
-    """Sizes of a call, in tokens; ``capped``, ``learned``, ``own``: soft cap, learned logits, block's gradient."""
+    """Sizes of a call, in tokens; ``capped`` has a soft cap, ``learned`` a logit for each head."""
 
     n: int
     cached: int

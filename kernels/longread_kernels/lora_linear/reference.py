@@ -1,4 +1,4 @@
-"""What ``lora_linear`` computes, in plain torch: eight matrix products and, in one dtype, nothing elementwise.
+"""What ``lora_linear`` computes, in plain torch: eight matrix products, nothing elementwise in one dtype.
 
 Knows a frozen weight and two small matrices beside it. Knows no PEFT.
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-#: Adds s low up to ``y`` [tokens, out], in place if it likes: (y, low [tokens, rank], up [rank, out], s) -> y.
+#: (y [tokens, out], low [tokens, rank], up [rank, out], s) -> y + s low up, in place if it likes.
 AddLowRank = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 

@@ -32,27 +32,6 @@ def slopes(q, k, v, do, lse, delta, scale, cap, CAPPED: tl.constexpr, PRECISION:
     return p, ds
 
 
-@triton.jit
-def walk(
-    dq, q, do, lse, delta, own, K, V, low, high, limit, cached, ring, recent, k_step, v_step, dim, scale, cap,
-    N: tl.constexpr, D: tl.constexpr, MASKED: tl.constexpr, RING: tl.constexpr,
-    CAPPED: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Adds to ``dq`` what the keys from ``low`` to ``high`` give."""
-    for at in range(low, high, N):
-        keys = at + tl.arange(0, N)
-        inside = keys < limit
-        rows = key_rows(keys, cached, ring, RING)
-        k = tile(K, rows, k_step, dim, inside, D)
-        v = tile(V, rows, v_step, dim, inside, D)
-        _, ds = slopes(q, k, v, do, lse, delta, scale, cap, CAPPED, PRECISION)
-        if MASKED:
-            far = own[:, None] - keys[None, :]
-            ds = tl.where((far >= 0) & (far < recent) & inside[None, :], ds, 0.0)
-        dq = tl.dot(ds.to(k.dtype), k, dq, input_precision=PRECISION)
-    return dq
-
-
 @triton.jit(do_not_specialize=("n", "cached", "start", "ring"))
 def queries(
     Q, QS, K, V, KS, VS, OUT, LSE, DOUT, DLSE, DQ, DQS, DELTA,
@@ -109,50 +88,21 @@ def queries(
     edge = whole + tl.maximum(first + 1 - whole, 0) // N * N
     K += batch * k_sb + kv_head * k_sh
     V += batch * v_sb + kv_head * v_sh
-    dq = walk(
-        dq, q, do, lse, delta, own, K, V, low, whole, high, cached, ring, recent, k_sn, v_sn, dim, scale, cap,
-        N, D, True, RING, CAPPED, PRECISION,
-    )  # fmt: skip
-    dq = walk(
-        dq, q, do, lse, delta, own, K, V, whole, edge, high, cached, ring, recent, k_sn, v_sn, dim, scale, cap,
-        N, D, False, RING, CAPPED, PRECISION,
-    )  # fmt: skip
-    dq = walk(
-        dq, q, do, lse, delta, own, K, V, edge, high, high, cached, ring, recent, k_sn, v_sn, dim, scale, cap,
-        N, D, True, RING, CAPPED, PRECISION,
-    )  # fmt: skip
+    for part in tl.static_range(3):
+        begin = low if part == 0 else whole if part == 1 else edge
+        end = whole if part == 0 else edge if part == 1 else high
+        for at in range(begin, end, N):
+            keys = at + tl.arange(0, N)
+            inside = keys < high
+            held = key_rows(keys, cached, ring, RING)
+            k = tile(K, held, k_sn, dim, inside, D)
+            v = tile(V, held, v_sn, dim, inside, D)
+            _, ds = slopes(q, k, v, do, lse, delta, scale, cap, CAPPED, PRECISION)
+            if part != 1:
+                far = own[:, None] - keys[None, :]
+                ds = tl.where((far >= 0) & (far < recent) & inside[None, :], ds, 0.0)
+            dq = tl.dot(ds.to(k.dtype), k, dq, input_precision=PRECISION)
     tl.store(DQ + out_at, (dq * scale).to(DQ.dtype.element_ty), mask=used)
-
-
-@triton.jit
-def climb(
-    dk, dv, k, v, keys, low, high, Q, DOUT, LSE, DELTA, q_sh, q_sn, g_sh, g_sn, n, recent, dim, scale, cap,
-    GROUPS: tl.constexpr, M: tl.constexpr, D: tl.constexpr, MASKED: tl.constexpr,
-    CAPPED: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Adds to ``dk`` and ``dv`` what the rows from ``low`` to ``high`` give, in tiles of M rows."""
-    columns = tl.arange(0, D)
-    for at in range(low, high, M):
-        rows = at + tl.arange(0, M)
-        token, head = rows // GROUPS, rows % GROUPS
-        real = token < n
-        used = real[:, None] & (columns < dim)[None, :]
-        far_token = token.to(tl.int64)
-        q = tl.load(Q + (head * q_sh + far_token * q_sn)[:, None] + columns[None, :], mask=used, other=0.0)
-        do = tl.load(
-            DOUT + (head * g_sh + far_token * g_sn)[:, None] + columns[None, :], mask=used, other=0.0
-        )
-        # Rows past the end have no gradient and give nothing, whatever their P.
-        lse = tl.load(LSE + head * n + token, mask=real, other=0.0)
-        delta = tl.load(DELTA + head * n + token, mask=real, other=0.0)
-        p, ds = slopes(q, k, v, do, lse, delta, scale, cap, CAPPED, PRECISION)
-        if MASKED:
-            far = token[:, None] - keys[None, :]
-            seen = (far >= 0) & (far < recent) & real[:, None]
-            p, ds = tl.where(seen, p, 0.0), tl.where(seen, ds, 0.0)
-        dv = tl.dot(tl.trans(p.to(do.dtype)), do, dv, input_precision=PRECISION)
-        dk = tl.dot(tl.trans(ds.to(q.dtype)), q, dk, input_precision=PRECISION)
-    return dk, dv
 
 
 @triton.jit(do_not_specialize=("n", "cached"))
@@ -184,19 +134,30 @@ def block_keys(
     high = tl.minimum(last + recent, n) * GROUPS
     whole = tl.minimum(low + tl.cdiv((last - first) * GROUPS, M) * M, high)
     edge = whole + tl.maximum(tl.minimum(first + recent, n) * GROUPS - whole, 0) // M * M
-    dk, dv = climb(
-        dk, dv, k, v, keys, low, whole, Q, DOUT, LSE, DELTA, q_sh, q_sn, g_sh, g_sn, n, recent, dim, scale, cap,
-        GROUPS, M, D, True, CAPPED, PRECISION,
-    )  # fmt: skip
-    dk, dv = climb(
-        dk, dv, k, v, keys, whole, edge, Q, DOUT, LSE, DELTA, q_sh, q_sn, g_sh, g_sn, n, recent, dim, scale, cap,
-        GROUPS, M, D, False, CAPPED, PRECISION,
-    )  # fmt: skip
-    dk, dv = climb(
-        dk, dv, k, v, keys, edge, high, Q, DOUT, LSE, DELTA, q_sh, q_sn, g_sh, g_sn, n, recent, dim, scale, cap,
-        GROUPS, M, D, True, CAPPED, PRECISION,
-    )  # fmt: skip
-    at = ((batch * kv_heads + kv_head) * n + keys)[:, None] * dim + tl.arange(0, D)[None, :]
-    used = inside[:, None] & (tl.arange(0, D) < dim)[None, :]
+    columns = tl.arange(0, D)
+    for part in tl.static_range(3):
+        begin = low if part == 0 else whole if part == 1 else edge
+        end = whole if part == 0 else edge if part == 1 else high
+        for at in range(begin, end, M):
+            rows = at + tl.arange(0, M)
+            token, head = rows // GROUPS, rows % GROUPS
+            real = token < n
+            used = real[:, None] & (columns < dim)[None, :]
+            q_at = (head * q_sh + token.to(tl.int64) * q_sn)[:, None] + columns[None, :]
+            grad_at = (head * g_sh + token.to(tl.int64) * g_sn)[:, None] + columns[None, :]
+            q = tl.load(Q + q_at, mask=used, other=0.0)
+            do = tl.load(DOUT + grad_at, mask=used, other=0.0)
+            # Rows past the end have no gradient and give nothing, whatever their P.
+            lse = tl.load(LSE + head * n + token, mask=real, other=0.0)
+            delta = tl.load(DELTA + head * n + token, mask=real, other=0.0)
+            p, ds = slopes(q, k, v, do, lse, delta, scale, cap, CAPPED, PRECISION)
+            if part != 1:
+                far = token[:, None] - keys[None, :]
+                seen = (far >= 0) & (far < recent) & real[:, None]
+                p, ds = tl.where(seen, p, 0.0), tl.where(seen, ds, 0.0)
+            dv = tl.dot(tl.trans(p.to(do.dtype)), do, dv, input_precision=PRECISION)
+            dk = tl.dot(tl.trans(ds.to(q.dtype)), q, dk, input_precision=PRECISION)
+    at = ((batch * kv_heads + kv_head) * n + keys)[:, None] * dim + columns[None, :]
+    used = inside[:, None] & (columns < dim)[None, :]
     tl.store(DK + at, (dk * scale).to(DK.dtype.element_ty), mask=used)
     tl.store(DV + at, dv.to(DV.dtype.element_ty), mask=used)

@@ -54,27 +54,6 @@ def mix(acc, top, total, s, v, PRECISION: tl.constexpr):
     return acc, higher, total
 
 
-@triton.jit
-def walk(
-    acc, top, total, q, own, K, V, low, high, limit, cached, ring, recent, k_step, v_step, dim, scale, cap,
-    N: tl.constexpr, D: tl.constexpr, MASKED: tl.constexpr, RING: tl.constexpr,
-    CAPPED: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """The keys from ``low`` to ``high`` in tiles of N, none at or above ``limit``; ``own`` is each row's own key."""
-    for at in range(low, high, N):
-        keys = at + tl.arange(0, N)
-        inside = keys < limit
-        rows = key_rows(keys, cached, ring, RING)
-        k = tile(K, rows, k_step, dim, inside, D)
-        s = scores(q, k, scale, cap, CAPPED, PRECISION) * LOG2E
-        if MASKED:
-            far = own[:, None] - keys[None, :]
-            s = tl.where((far >= 0) & (far < recent) & inside[None, :], s, float("-inf"))
-        v = tile(V, rows, v_step, dim, inside, D)
-        acc, top, total = mix(acc, top, total, s, v, PRECISION)
-    return acc, top, total
-
-
 # Lengths and places change from block to block and must not compile anything anew. Strides are left to
 # Triton, which loads 16 bytes at once where it knows that they are multiples of 16.
 CHANGING = ("n", "cached", "start", "ring", "l_ss")
@@ -138,18 +117,20 @@ def attend(
     edge = whole + tl.maximum(tl.minimum(first + 1, high) - whole, 0) // N * N
     K += batch * k_sb + kv_head * k_sh
     V += batch * v_sb + kv_head * v_sh
-    acc, top, total = walk(
-        acc, top, total, q, own, K, V, low, whole, high, cached, ring, recent, k_sn, v_sn, dim, scale, cap,
-        N, D, True, RING, CAPPED, PRECISION,
-    )  # fmt: skip
-    acc, top, total = walk(
-        acc, top, total, q, own, K, V, whole, edge, high, cached, ring, recent, k_sn, v_sn, dim, scale, cap,
-        N, D, False, RING, CAPPED, PRECISION,
-    )  # fmt: skip
-    acc, top, total = walk(
-        acc, top, total, q, own, K, V, edge, high, high, cached, ring, recent, k_sn, v_sn, dim, scale, cap,
-        N, D, True, RING, CAPPED, PRECISION,
-    )  # fmt: skip
+    for part in tl.static_range(3):
+        begin = low if part == 0 else whole if part == 1 else edge
+        end = whole if part == 0 else edge if part == 1 else high
+        for at in range(begin, end, N):
+            keys = at + tl.arange(0, N)
+            inside = keys < high
+            held = key_rows(keys, cached, ring, RING)
+            k = tile(K, held, k_sn, dim, inside, D)
+            s = scores(q, k, scale, cap, CAPPED, PRECISION) * LOG2E
+            if part != 1:
+                far = own[:, None] - keys[None, :]
+                s = tl.where((far >= 0) & (far < recent) & inside[None, :], s, float("-inf"))
+            v = tile(V, held, v_sn, dim, inside, D)
+            acc, top, total = mix(acc, top, total, s, v, PRECISION)
 
     some = total > 0
     lse = tl.where(some, (top + tl.log2(tl.where(some, total, 1.0))) * LN2, float("-inf"))

@@ -197,7 +197,7 @@ def _attend(q, q_sink, k, v, k_sink, v_sink, case: Case, shares: int | None) -> 
 
 
 def _gradients(g, g_lse, q, q_sink, k, v, k_sink, v_sink, out, lse, case: Case, wants_keys: bool):
-    batch, heads, n, dim = q.shape
+    batch, _, n, dim = q.shape
     kv, rows, flags = k.shape[1], n * case.groups, _flags(q, case)
     room = _roomy(q.device.index)
     pick = tiles("queries", rows, flags["D"], q.element_size(), room)
