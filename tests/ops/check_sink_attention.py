@@ -230,3 +230,22 @@ def test_a_kernel_that_does_not_compile_gives_way(where, forgetful, monkeypatch)
     (sentence,) = dispatch.news()
     assert "sink_attention" in sentence and "power of 2" in sentence
     assert dispatch.news() == []
+
+
+def test_what_the_kernel_leaves_to_others():
+    """Float64, mixed dtypes, heads beyond 256, and gradients for what is kept."""
+
+    def choice(dim=32, dtype=torch.float32, keys=3, **changes):
+        q = torch.zeros(1, 2, 3, dim, dtype=dtype, device=DEVICE)
+        k = torch.zeros(1, 2, keys, dim, dtype=dtype, device=DEVICE)
+        q, k, v = (changes.pop(name, x) for name, x in (("q", q), ("k", k), ("v", k)))
+        return implementation(q, k, v, **changes)
+
+    wanting = torch.zeros(1, 2, 3, 32, device=DEVICE, requires_grad=True)
+    longer = torch.zeros(1, 2, 5, 32, device=DEVICE, requires_grad=True)
+    assert choice() == choice(dim=256) == choice(k=wanting) == choice(keys=9, k_new=wanting) == "kernel"
+    assert choice(softcap=3.0, with_lse=True, sink_logits=wanting[0, :, 0, 0]) == "kernel"
+    assert choice(dtype=torch.float64) == choice(dim=257) == "one_node"
+    assert choice(v=torch.zeros(1, 2, 3, 16, device=DEVICE)) == "one_node"
+    assert choice(k_sink=wanting) == choice(keys=5, k=longer) == choice(dtype=torch.float64, softcap=1.0)
+    assert choice(k_sink=wanting) == "reference"

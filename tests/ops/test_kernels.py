@@ -34,7 +34,7 @@ def interpreted(*arguments: str, timeout: float) -> str:
 
 
 @needs_triton
-@pytest.mark.parametrize("op", ["sink_attention", "linear_cross_entropy", "lora_linear"])
+@pytest.mark.parametrize("op", ["sink_attention", "linear_cross_entropy", "lora_linear", "engine"])
 def test_in_the_interpreter(op):
     interpreted("-m", "not slow", f"check_{op}.py", timeout=280)
 
