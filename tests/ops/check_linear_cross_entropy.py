@@ -12,6 +12,7 @@ from tests.ops.yardstick import DEVICE, DTYPES, assert_as_good, needs_a_place_to
 pytestmark = needs_a_place_to_run()
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize(
     ("tokens", "vocabulary", "bias", "scale", "softcap"),

@@ -18,6 +18,7 @@ def composed(x, weight, bias, a, b, scale):
     return (base + (x.to(a.dtype) @ a.T @ b.T) * scale).to(x.dtype)
 
 
+@pytest.mark.gate
 @pytest.mark.parametrize("dtype", [dtype for dtype in DTYPES if dtype != torch.float32], ids=str)
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("shape", "out", "rank"), [((1, 20), 7, 3), ((2, 9, 33), 50, 16), ((0, 20), 7, 3)])

@@ -158,6 +158,7 @@ def test_agrees_everywhere(name, dtype):
     agrees((CASES | SWEEP)[name], dtype)
 
 
+@pytest.mark.gate
 @pytest.mark.skipif(INTERPRETED, reason="sizes for a GPU")
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", LARGE)

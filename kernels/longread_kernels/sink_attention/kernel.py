@@ -23,6 +23,9 @@ NO_LIMIT = 1 << 30
 MOST_SHARES = 32
 # A tile of rows for few queries; tl.dot wants 16.
 FEW = 16
+# Shared memory a block (bytes) above which a device takes larger tiles: A100 and H100 have it, cards for
+# playing do not.
+ROOMY = 160_000
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def _units(index: int | None) -> int:
 def _roomy(index: int | None) -> bool:
     if index is None:
         return True
-    return torch.cuda.get_device_properties(index).shared_memory_per_block_optin > 160_000
+    return torch.cuda.get_device_properties(index).shared_memory_per_block_optin > ROOMY
 
 
 def _share_count(programs: int, keys: int, tile: int, index: int | None) -> int:
