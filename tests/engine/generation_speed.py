@@ -5,7 +5,8 @@
 The bundled model in float32 on the CPU, random ids. "cache" is the sink policy, one token a
 time into a full window; "re-encoded" is the stock forward over the window's tokens, once a
 token. Both choose the next token by the head. The two take turns token by token, and the
-median counts; CPU time, since the machine may be busy: set OMP_NUM_THREADS=1. Windows above the trained 512 are for speed only.
+median of CPU time counts, since the machine may be busy: set OMP_NUM_THREADS=1. Windows above
+the trained 512 are for speed only.
 Gate: at the smallest window both policies must give the same logits before anything has left it.
 """
 
