@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from benchmarks.clock import milliseconds, peak
+from clock import milliseconds, peak
 from longread_kernels.lora_linear import lora_linear
 from torch import Tensor
 

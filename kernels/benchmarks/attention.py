@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from benchmarks.clock import matmul_rate, milliseconds, peak
+from clock import matmul_rate, milliseconds, peak
 from longread_kernels.sink_attention import sink_attention
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel

@@ -1,7 +1,7 @@
 """linear_cross_entropy against cross_entropy over whole logits: peak memory and time.
 
 Knows the two, and what arithmetic says of their memory. On the CPU each is run in a process of
-its own, whose largest resident size is read before and after; on a GPU the allocator is asked.
+its own, whose resident size before is taken from its largest after; on a GPU the allocator is asked.
 
     whole logits: three tensors of [tokens, vocabulary] float32 at the peak of the backward pass:
                   the log-softmax, the gradient that arrives at it, and the one that leaves it
@@ -60,12 +60,20 @@ def resident_peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def resident() -> int:
+    """The resident size now (bytes); where the system does not say, the largest so far."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return resident_peak()
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def alone(way: str, width: int) -> None:
-    """In a process of its own: prints the bytes that a run adds to the peak, and the gradient's norm."""
+    """In a process of its own: prints the bytes that a run needs at its peak, and the gradient's norm."""
     given = inputs(width, "cpu", torch.float32)
     small = [given[0][:8].detach().requires_grad_(), given[1], given[2][:8]]
     run(way, *small)  # what libraries set up once is not the op's
-    before = resident_peak()
+    before = resident()  # not the peak so far, which importing may have set
     gradient = run(way, *given)
     print(json.dumps({"bytes": resident_peak() - before, "norm": float(gradient.norm())}))
 
@@ -94,7 +102,7 @@ def on_cpu(width: int = 64) -> Iterator[dict[str, Any]]:
 
 def on_gpu(width: int = 4096) -> Iterator[dict[str, Any]]:
     """Time and peak memory of both ways in bf16."""
-    from benchmarks.clock import milliseconds, peak
+    from clock import milliseconds, peak
 
     given = inputs(width, "cuda", torch.bfloat16)
     what = f"loss and gradient, {TOKENS} tokens, vocabulary {VOCABULARY}, width {width}, bf16"

@@ -59,14 +59,16 @@ def machine() -> Row:
 
 def on_cpu() -> Iterator[Row]:
     """What can be measured anywhere."""
-    from benchmarks import loss
+    import loss
 
     yield from loss.on_cpu()
 
 
 def on_gpu() -> Iterator[Row]:
     """What needs CUDA."""
-    from benchmarks import adapter, attention, loss
+    import adapter
+    import attention
+    import loss
 
     for module in (attention, loss, adapter):
         yield from module.on_gpu()

@@ -116,7 +116,7 @@ def tiles(kind: str, rows: int, dim: int, itemsize: int, roomy: bool) -> Tiles:
     if dispatch.interpreted():
         return Tiles(16, 16)
     if itemsize == 4:  # no tensor cores at full precision: registers decide
-        return Tiles(FEW if rows <= FEW and kind == "forward" else 32, 32 if dim <= 128 else 16)
+        return Tiles(FEW if rows <= FEW and kind == "forward" else 32, 32 if dim <= 64 else 16, 8)
     wide = dim > 128
     if kind == "forward":
         if rows <= FEW:
