@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 pytestmark = needs_a_place_to_run()
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma2"])
+@pytest.mark.parametrize("family", ["gemma2", pytest.param("llama", marks=pytest.mark.slow)])
 def test_reading_and_learning(family, monkeypatch):
     """Hidden states, losses and the adapter's gradients of three blocks; every op by its kernel."""
     from longread.memory.policy import make_policy

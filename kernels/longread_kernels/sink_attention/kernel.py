@@ -117,16 +117,15 @@ def tiles(kind: str, rows: int, dim: int, itemsize: int, roomy: bool) -> Tiles:
         return Tiles(16, 16)
     if itemsize == 4:  # no tensor cores at full precision: registers decide
         return Tiles(FEW if rows <= FEW and kind == "forward" else 32, 32 if dim <= 64 else 16, 8)
-    wide = dim > 128
+    wide, warps = dim > 128, 8 if dim > 128 else 4
     if kind == "forward":
         if rows <= FEW:
             return Tiles(FEW, 32 if wide else 64, 4, 3 if roomy else 2)
-        return Tiles(
-            64 if wide else 128, 32 if wide or not roomy else 64, 4 if wide else 8, 3 if roomy else 2
-        )
+        return Tiles(64 if wide else 128, 32 if wide or not roomy else 64, 8, 3 if roomy else 2)
+    small = wide and not roomy
     if kind == "queries":
-        return Tiles(64, 32, 4 if not wide else 8, 2)
-    return Tiles(32, 64, 4 if not wide else 8, 2)
+        return Tiles(32 if small else 64, 16 if small else 32, warps)
+    return Tiles(32, 32 if small else 64, warps)
 
 
 @cache
