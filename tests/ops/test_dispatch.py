@@ -20,7 +20,8 @@ from tests.tiny import tiny_model
 
 @pytest.fixture(autouse=True)
 def forgetful(monkeypatch):
-    """Counts and failures of this test only."""
+    """Counts and failures of this test only, and no interpreter."""
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     for name in ("taken", "failed", "_untold"):
         monkeypatch.setattr(dispatch, name, type(getattr(dispatch, name))())
 
