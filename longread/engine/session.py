@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import torch
+from longread_kernels import dispatch
 from torch import Tensor
 
 from longread.config import Memory
@@ -176,6 +177,7 @@ class Session:
             hidden=hidden.float().cpu().numpy() if self.keep_hidden else None,
             block=block,
         )
+        events += [Note(text, "warning") for text in dispatch.news()]
         return [*events, report]
 
     @property

@@ -22,8 +22,12 @@ def test_loss_and_gradient(tokens, chunk, bias, scale, softcap):
         logits = softcap * torch.tanh(logits / softcap)
     expected = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     options = {"bias": offset, "scale": scale, "softcap": softcap, "chunk": chunk}
-    ours = linear_cross_entropy(hidden, weight, targets, **options)
+    ours, entropy = linear_cross_entropy(hidden, weight, targets, **options, with_entropy=True)
     assert torch.allclose(ours, expected, atol=1e-12)
+    assert torch.equal(linear_cross_entropy(hidden, weight, targets, **options), ours)
+    assert not entropy.requires_grad
+    share = torch.softmax(logits.detach(), -1)
+    assert torch.allclose(entropy, -(share * share.log()).sum(-1), atol=1e-12)
     per_token = torch.randn(tokens, generator=make, dtype=torch.float64)
     (mine,) = torch.autograd.grad((ours * per_token).sum(), hidden)
     (theirs,) = torch.autograd.grad((expected * per_token).sum(), hidden)

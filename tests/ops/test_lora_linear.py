@@ -30,6 +30,32 @@ def test_value_and_gradients(shape, bias):
         assert torch.allclose(left, right, atol=1e-12)
 
 
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_an_adapter_more_exact_than_its_layer(half):
+    """No worse than the composition in the same dtypes, judged in float64; A and B get float32 gradients."""
+    make = torch.Generator().manual_seed(4)
+    x, weight, upstream = (torch.randn(*s, generator=make).to(half) for s in [(9, 40), (30, 40), (9, 30)])
+    a, b = torch.randn(3, 40, generator=make), torch.randn(30, 3, generator=make)
+
+    def composed(x, weight, _, a, b, scale):
+        return (nn.functional.linear(x, weight) + (x.to(a.dtype) @ a.T @ b.T) * scale).to(x.dtype)
+
+    found = []
+    for function, base, adapter in (
+        (lora_linear, half, torch.float32),
+        (composed, half, torch.float32),
+        (composed, torch.float64, torch.float64),
+    ):
+        learned = [x.to(base), a.to(adapter), b.to(adapter)]
+        learned = [t.clone().requires_grad_() for t in learned]
+        y = function(learned[0], weight.to(base), None, *learned[1:], 0.7)
+        found.append([y.detach(), *torch.autograd.grad(y, learned, upstream.to(base))])
+    assert [t.dtype for t in found[0]] == [half, half, torch.float32, torch.float32]
+    for ours, theirs, exact in zip(*found, strict=True):
+        error, plain = ((t.double() - exact).abs().max() for t in (ours, theirs))
+        assert error <= 2 * plain + 1e-6 * exact.abs().max()
+
+
 class Toy(nn.Module):
     """Just enough of a causal model for PEFT."""
 

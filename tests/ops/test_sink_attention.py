@@ -9,7 +9,7 @@ from longread_kernels.sink_attention import one_node, reference, sink_attention
 
 def plain(q, k, v, *, start, window, scale, q_sink, k_sink, v_sink, sliding, softcap, sink_logits):
     """[queries, keys] in one piece, the rule of visibility written out token by token."""
-    heads, n = q.shape[1], q.shape[2]
+    heads, n, sums = q.shape[1], q.shape[2], torch.empty(q.shape[:3], dtype=q.dtype)
     groups = heads // k.shape[1]
     cached = k.shape[2] - n
     sinks = 0 if k_sink is None else k_sink.shape[2]
@@ -31,9 +31,10 @@ def plain(q, k, v, *, start, window, scale, q_sink, k_sink, v_sink, sliding, sof
                 z = softcap * torch.tanh(z / softcap)
             if sink_logits is not None:
                 z = torch.cat((z, sink_logits[h, None]))
+            sums[0, h, i] = torch.logsumexp(z, 0)
             weights = torch.softmax(z, 0)[: len(values)]
             out[0, h, i] = weights @ torch.stack(values)
-    return out
+    return out, sums
 
 
 CASES = [
@@ -76,13 +77,15 @@ def test_reference_is_the_rule_written_out(case, groups):
         "softcap": softcap,
         "sink_logits": logits,
     }
-    expected = plain(q, k, v, **options)
-    ours = reference.sink_attention(q, k, v, **options, tile=tile)
+    expected, sums = plain(q, k, v, **options)
+    ours, lse = reference.sink_attention(q, k, v, **options, with_lse=True, tile=tile)
     assert torch.allclose(ours, expected, atol=1e-12, rtol=0)
+    assert torch.allclose(lse, sums, atol=1e-12, rtol=0)
     inputs = [x for x in (q, k, v, q_sink if sinks else None, k_sink, v_sink, logits) if x is not None]
     weight = torch.randn(ours.shape, generator=make, dtype=torch.float64)
-    mine = torch.autograd.grad((ours * weight).sum(), inputs, allow_unused=True)
-    theirs = torch.autograd.grad((expected * weight).sum(), inputs, allow_unused=True)
+    also = torch.randn(lse.shape, generator=make, dtype=torch.float64)
+    mine = torch.autograd.grad((ours * weight).sum() + (lse * also).sum(), inputs, allow_unused=True)
+    theirs = torch.autograd.grad((expected * weight).sum() + (sums * also).sum(), inputs, allow_unused=True)
     for a, b, x in zip(mine, theirs, inputs, strict=True):
         zero = torch.zeros_like(x)
         assert torch.allclose(zero if a is None else a, zero if b is None else b, atol=1e-11, rtol=0)
@@ -118,6 +121,17 @@ def test_one_node_agrees_with_the_reference(case, groups, batch):
         q, _, _, *q_sink = learned
         plain_call = sink_attention(q, *past, q_sink=q_sink[0] if q_sink else None, **options)
     assert torch.allclose(plain_call, found[1][0], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("function", [reference.sink_attention, one_node.sink_attention])
+@pytest.mark.parametrize("ring", [1, 6])
+def test_a_cache_that_wraps_around(function, ring):
+    """The oldest cached key may lie anywhere; the block comes after what is cached."""
+    make = torch.Generator().manual_seed(5)
+    q, k, v = (torch.randn(1, 2, n, 6, generator=make, dtype=torch.float64) for n in (3, 10, 10))
+    place = {"start": 40, "window": 9, "scale": 0.7}
+    rolled = [torch.cat((x[:, :, :7].roll(ring, 2), x[:, :, 7:]), 2) for x in (k, v)]
+    assert torch.equal(function(q, *rolled, ring=ring, **place), function(q, k, v, **place))
 
 
 def test_one_node_knows_what_it_can_do():

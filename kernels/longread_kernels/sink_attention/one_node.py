@@ -16,7 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from longread_kernels.sink_attention.reference import TILE, hidden_sinks, visibility
+from longread_kernels.sink_attention.reference import TILE, hidden_sinks, unrolled, visibility
 
 
 def fits(q: Tensor, k: Tensor, k_sink: Tensor | None, softcap: float | None, logits: Tensor | None) -> bool:
@@ -39,9 +39,13 @@ def sink_attention(
     k_new: Tensor | None = None,
     v_new: Tensor | None = None,
     sliding: int | None = None,
+    ring: int = 0,
     tile: int = TILE,
 ) -> Tensor:
     """As in ``reference.py``, where ``fits`` holds."""
+    if ring:
+        cached = k.shape[2] - q.shape[2]
+        k, v = unrolled(k, cached, ring), unrolled(v, cached, ring)
     place = (start, window, scale, sliding, tile)
     return _SinkAttention.apply(q, q_sink, k_new, v_new, k, v, k_sink, v_sink, place)
 

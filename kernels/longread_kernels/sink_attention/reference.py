@@ -36,8 +36,10 @@ def sink_attention(
     sliding: int | None = None,
     softcap: float | None = None,
     sink_logits: Tensor | None = None,
+    ring: int = 0,
+    with_lse: bool = False,
     tile: int = TILE,
-) -> Tensor:
+) -> Tensor | tuple[Tensor, Tensor]:
     """Attend from a block of queries to the sinks, the window and the block itself.
 
     Parameters
@@ -66,22 +68,29 @@ def sink_attention(
         Gemma 2's bound on the scores: cap * tanh(score / cap).
     sink_logits : [heads]
         gpt-oss's learned logit per head that takes part in the softmax and has no value.
+    ring
+        Where the oldest cached key lies in ``k``, if what is cached wraps around: the keys
+        [ring, cached) and then [0, ring), and the block behind them.
+    with_lse
+        Whether to return the log-sum-exp of each row's scores, too, the learned logit's included.
     tile
         Queries worked on at a time; memory is tile * (window + tile) scores a head.
 
     Returns
     -------
-    [batch, heads, n, dim], differentiable for every input. Time and memory grow with
-    n * window, not with n squared.
+    [batch, heads, n, dim], differentiable for every input, and [batch, heads, n] at least float32
+    with ``with_lse``. Time and memory grow with n * window, not with n squared.
     """
     batch, heads, n, dim = q.shape
     groups = heads // k.shape[1]
     cached = k.shape[2] - n
+    if ring:
+        k, v = unrolled(k, cached, ring), unrolled(v, cached, ring)
     if k_new is not None:
         k, v = torch.cat((k[:, :, :cached], k_new), dim=2), torch.cat((v[:, :, :cached], v_new), dim=2)
     sinks = 0 if k_sink is None else k_sink.shape[2]
     recent = window - sinks if sliding is None else min(window - sinks, sliding)
-    out = []
+    out, sums = [], []
     for low in range(0, n, tile):
         high = min(low + tile, n)
         rows = high - low
@@ -111,6 +120,8 @@ def sink_attention(
             scores.append(column)
         joined = scores[0] if len(scores) == 1 else torch.cat(scores, dim=-1)
         exact = torch.promote_types(joined.dtype, torch.float32)
+        if with_lse:
+            sums.append(torch.logsumexp(joined.to(exact), dim=-1).view(batch, heads, rows))
         weights = torch.softmax(joined, dim=-1, dtype=exact).to(v.dtype)
         mixed, at = None, 0
         for _, keys, values in parts:
@@ -118,7 +129,13 @@ def sink_attention(
             mixed = share @ values if mixed is None else mixed + share @ values
             at += keys.shape[2]
         out.append(mixed.view(batch, heads, rows, dim))
-    return out[0] if len(out) == 1 else torch.cat(out, dim=2)
+    result = out[0] if len(out) == 1 else torch.cat(out, dim=2)
+    return (result, torch.cat(sums, dim=2)) if with_lse else result
+
+
+def unrolled(x: Tensor, cached: int, ring: int) -> Tensor:
+    """``x`` [batch, heads, cached + n, dim] with its first ``cached`` rows in the stream's order."""
+    return torch.cat((x[:, :, ring:cached], x[:, :, :ring], x[:, :, cached:]), dim=2)
 
 
 def _scores(

@@ -1,0 +1,92 @@
+"""Which implementation of an op ran, and what happens when a kernel does not.
+
+Knows names, counts and reasons. Knows no op and no user: a failure is kept as a record
+that whoever talks to the user collects with ``news``.
+
+A kernel that fails once, because it does not compile or asks for more than the device
+has, is not tried again in this process: the reference does its work from there on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+#: How often each implementation ran: "sink_attention.kernel", "sink_attention.reference", ...
+taken: Counter[str] = Counter()
+#: What failed and why, by the name of the op.
+failed: dict[str, str] = {}
+_untold: list[str] = []
+
+# Triton 3 compiles for compute capability 7.5 on; tensor cores that take bf16 come with 8.0.
+_OLDEST = (8, 0)
+
+
+def kernels_run_on(device: torch.device) -> bool:
+    """Whether Triton kernels can work on tensors of ``device``."""
+    if not _has_triton():
+        return False
+    if interpreted():
+        return True
+    return device.type == "cuda" and torch.version.hip is None and _capable(device.index or 0)
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter was asked for; tests do, to run kernels without a GPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
+@cache
+def _capable(index: int) -> bool:
+    return torch.cuda.get_device_capability(index) >= _OLDEST
+
+
+def attempt(op: str, kernel: Callable[[], T], reference: Callable[[], T]) -> T:
+    """What ``kernel`` gives or, where it fails now or has failed before, what ``reference`` gives.
+
+    Running out of memory is no failure of the kernel, whose reference needs more, and is
+    passed on.
+    """
+    if op not in failed:
+        try:
+            result = kernel()
+        except torch.OutOfMemoryError:
+            raise
+        except (
+            Exception
+        ) as error:  # the compiler, the assembler, the linker and the driver have kinds of their own
+            failed[op] = f"{type(error).__name__}: {_first_line(error)}"
+            _untold.append(
+                f"the GPU kernel of {op} does not run on this machine ({failed[op]}); "
+                "a slower way that needs more memory is taken"
+            )
+        else:
+            taken[f"{op}.kernel"] += 1
+            return result
+    taken[f"{op}.reference"] += 1
+    return reference()
+
+
+def news() -> list[str]:
+    """A sentence for each kernel that has failed since the last call, for the user."""
+    told = _untold[:]
+    _untold.clear()
+    return told
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else "no reason given"
