@@ -73,7 +73,9 @@ def epub(book: Book, *, ncx: bool = False) -> bytes:
             for number, (name, title) in enumerate(entries, 1)
         )
         doctype = '<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://www.daisy.org/ncx-2005-1.dtd">'
-        root = f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{points}</navMap></ncx>'
+        head = '<head><meta name="dtb:uid" content="urn:x"/></head><docTitle><text>A Book</text></docTitle>'
+        root = '<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/" version="2005-1">'
+        root += f"{head}<navMap>{points}</navMap></ncx>"
         contents = {"toc.ncx": f'<?xml version="1.0"?>{doctype}{root}'}
     else:
         items = "".join(f'<li><a href="{name}">{html.escape(title)}</a></li>' for name, title in entries)

@@ -100,6 +100,8 @@ def with_entities(name, content):
             rewritten(WHOLE, lambda name, old: old.replace(b"wordprocessingml.document.main", b"x")),
             "no Word document",
         ),
+        (rewritten(WHOLE, lambda name, old: old.replace(b"w:document", b"w:glossary")), "no Word document"),
+        (rewritten(WHOLE, lambda name, old: old.replace(b"w:body", b"w:bodice")), "no Word document"),
         (builders.archive({"[Content_Types].xml": "<x/>"}), "no Word document"),
         (saved(Document()), "no text"),
     ],

@@ -103,6 +103,10 @@ def test_a_page_where_no_two_lines_begin_alike_is_read():
     assert len(joined(sheet(*((wide(f"line {number}"), 3 * number) for number in range(12))))) >= 1
 
 
+def test_lines_of_a_hundred_thousand_letters_take_no_time():
+    assert len(joined(sheet("A" * 100_000, "b" * 100_000, "." * 100_000, "c" * 100_000 + "-", "d"))) >= 1
+
+
 def test_chinese_lines_join_without_spaces():
     lines = [Line("他沿着河走了很久很久很久很久很久" * 2, 50, 400, 700 - 12 * n, 10) for n in range(3)]
     assert " " not in joined(lines)[0]

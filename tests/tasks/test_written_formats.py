@@ -62,9 +62,10 @@ def test_what_is_not_translated_stays(tmp_path, form):
 
 RICH = (
     '<h2 id="a">One</h2><p>Some <i>words</i><sup><a href="#n">1</a></sup> and '
-    '<a href="http://example.org/">a link</a>.</p><p><a href="#a">All of it</a></p><p>verse<br/>and verse</p>'
-    '<p><img src="../i.png" alt="x"/>seen</p>'
-    "<pre>one\n\ntwo</pre><table><tr><td>x</td><td>y</td></tr></table>"
+    '<a href="http://example.org/">a link</a>.</p><p><a href="#a">All of it</a></p><p>verse<br/>'
+    "and verse"
+    '</p><p><img src="../i.png" alt="x"/>seen</p><pre>one\n\ntwo</pre>'
+    "<table><tr><td>x</td><td>y</td></tr></table>"
     "<svg viewBox='0 0 1 1'></svg><p>a &lt; b</p>"
 )
 

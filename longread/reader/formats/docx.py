@@ -52,7 +52,10 @@ def load(data: Bytes) -> Document:
     import docx
 
     try:
-        return docx.Document(stream.reader(data))
+        document = docx.Document(stream.reader(data))
+        if document.element.body is None:
+            raise ValueError("a document without a body")
+        return document
     except Exception as error:  # whatever the library stumbles over, the file is to blame
         raise InputError(
             f"{data.name} is no Word document, or a damaged one",

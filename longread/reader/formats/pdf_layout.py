@@ -25,7 +25,8 @@ _NUMBER = re.compile(
 _DIGITS = re.compile(r"\d+|\b[ivxlcdm]{1,8}\b", re.I)
 _FINAL = re.compile(r"[.!?…:;—–。！？：；][\"'”’»)\]」』）]*$")
 _HYPHEN = re.compile(r"[^\W\d_]{2,}[-\u2010\xad]$")
-_COMPOUND = re.compile(r"[^\W\d_]{2,}-[^\W\d_]{2,}")
+_COMPOUND = re.compile(r"[^\W\d_]{2,40}-[^\W\d_]{2,40}")
+_TAIL = 60  # characters of a line that say how it ends; a hostile one has a million
 _CJK = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
 
@@ -104,7 +105,7 @@ def _judge(page: Page, near: Iterable[Page]) -> Page:
 
 def _counted(line: str) -> int | None:
     """The number that a line consists of."""
-    match = _NUMBER.fullmatch(line)
+    match = _NUMBER.fullmatch(line) if len(line) < _TAIL else None
     if not match:
         return None
     return int(match[1]) if match[1].isdecimal() else numerals.roman(match[1].upper())
@@ -112,8 +113,7 @@ def _counted(line: str) -> int | None:
 
 def _key(line: str) -> str:
     """What stays the same in a running head from page to page; empty for what is mere figures."""
-    key = "".join(filter(str.isalnum, _DIGITS.sub("", line)))
-    return key if len(line) < 120 else ""
+    return "".join(filter(str.isalnum, _DIGITS.sub("", line))) if len(line) < 120 else ""
 
 
 class Joiner:
@@ -176,7 +176,7 @@ class Joiner:
         last = self._last
         if last is None:
             return False
-        new_page, final = self._seen is not page, bool(_FINAL.search(last.text))
+        new_page, final = self._seen is not page, bool(_FINAL.search(last.text[-_TAIL:]))
         size = min(last.size, line.size)
         if abs(last.size - line.size) > 0.15 * size:
             return not (last.text[-1:] == "-" or line.text[:1].islower())
@@ -204,7 +204,7 @@ class Joiner:
 
     def _join(self, line: Line) -> None:
         held = self._parts[-1]
-        if _HYPHEN.search(held) and line.text[:1].isalnum():
+        if _HYPHEN.search(held[-_TAIL:]) and line.text[:1].isalnum():
             word = held.split()[-1][:-1]
             rest = re.match(r"[^\W_]+", line.text)
             whole = f"{word}-{rest[0] if rest else ''}".casefold().lstrip("\"'“‘«([")

@@ -51,30 +51,32 @@ def write_docx(
     known, notes = wordml.styles(docx.styles_of(document)), docx.notes_of(document)
     blocks = list(wordml.paragraphs(document.element.body, known, notes, Counter()))
     texts = place.aligned([block.text for block in blocks], paragraphs)
-    for block, text in zip(blocks, texts, strict=True):
-        if text is not None:
-            _put(block.nodes, text, layout)
+    placed = sum(
+        _put(block.nodes, text, layout) for block, text in zip(blocks, texts, strict=True) if text is not None
+    )
     document.core_properties.language = language
     if title:
         document.core_properties.title = title
     document.save(target)
-    return sum(text is not None for text in texts)
+    return placed
 
 
-def _put(nodes: Sequence[Any], text: str, layout: str) -> None:
-    """Set ``text`` where the words were, in the style of the first of them, or on a line below."""
+def _put(nodes: Sequence[Any], text: str, layout: str) -> bool:
+    """Set ``text`` where the words were, in the style of the first of them, or on a line below.
+
+    False for a note: its part is not written.
+    """
     spoken = [node for node in nodes if (node.text or "").strip()]
-    if not spoken:
-        return
+    if not spoken or not hasattr(spoken[0], "addnext"):
+        return False
     if layout == "bilingual":
         last = spoken[-1]
-        place_in_run = last.getparent() if hasattr(last, "getparent") else None
-        if place_in_run is not None:
-            added = place_in_run.makeelement(f"{_WORD}t", {_SPACE: "preserve"})
-            added.text = text
-            last.addnext(added)
-            added.addprevious(place_in_run.makeelement(f"{_WORD}br", {}))
-        return
+        added = last.makeelement(f"{_WORD}t", {_SPACE: "preserve"})
+        added.text = text
+        last.addnext(added)
+        added.addprevious(last.makeelement(f"{_WORD}br", {}))
+        return True
     for node in nodes:
         node.text = text if node is spoken[0] else ""
     spoken[0].set(_SPACE, "preserve")
+    return True
