@@ -20,7 +20,8 @@ from .output import OutputFile
 from .render import answers, screen, streams
 from .render.clean import one_line, printable
 
-_EVERY = 2.0  # seconds between two partial files
+_EVERY = 2.0  # seconds between two partial files, or
+_REST = 20.0  # so many times what the last one took: a whole book is made anew for each
 
 
 class Translating(Run):
@@ -28,13 +29,14 @@ class Translating(Run):
 
     def perform(self, file: str, place: Place, stop: Stop) -> int:
         """The job, as any other; 3 where segments were left untranslated."""
-        self._failed, self._written, self._source = 0, 0.0, file
+        self._failed, self._written, self._cost, self._source = 0, 0.0, 0.0, file
         code = super().perform(file, place, stop)
         return PARTIAL if code == 0 and self._failed else code
 
     def _meanwhile(self, event: Event, place: Place) -> None:
         """At a checkpoint a partial file, so that whatever happens there is one that is valid."""
-        due = time.monotonic() - self._written > _EVERY
+        began = time.monotonic()
+        due = began - self._written > max(_EVERY, _REST * self._cost)
         if event.name != "checkpoint" or not due or self.as_lines or not isinstance(place, OutputFile):
             return
         if place.path.exists() and not place.path.is_file():  # a device takes what is written only once
@@ -48,6 +50,7 @@ class Translating(Run):
             finally:
                 spare.discard()
             self._written = time.monotonic()
+            self._cost = self._written - began
 
     def _answer(self, done: Done, planned: Planned | None, place: Place) -> None:
         if self.as_json or self.dry_run:
@@ -57,7 +60,8 @@ class Translating(Run):
             for piece in self._pieces(done, self._of(place.path)):
                 place.write(_safe(piece) if isinstance(piece, str) else piece)
             return
-        text = "".join(map(str, self._pieces(done, self._kind(self._source))))
+        kind = self._kind(self._source)
+        text = "".join(map(str, self._pieces(done, "txt" if _binary(kind) else kind)))
         heading = (done.document.get("title") or "untitled") if self.several else ""
         answers.deliver(place, partial(_lines, text), heading)
 
@@ -79,9 +83,7 @@ class Translating(Run):
         return outputs.kind_of(str(path), "txt")
 
     def _file(self, path: Path) -> OutputFile:
-        from ..tasks.translate import outputs
-
-        binary = not (self.as_json or self.as_lines) and outputs.writer(self._of(path)).BINARY
+        binary = not (self.as_json or self.as_lines) and _binary(self._of(path))
         return OutputFile(path, self.force, binary)
 
     def _finish(self, file: str, done: Done, written: str) -> None:
@@ -111,6 +113,13 @@ class Translating(Run):
             self.screen.say(f"note: the glossary was not written: {screen.unbroken(error.message)}", "bold")
         else:
             self.screen.say(f"names are in {screen.unbroken(place)}")
+
+
+def _binary(kind: str) -> bool:
+    """Whether that format is nothing to print."""
+    from ..tasks.translate import outputs
+
+    return outputs.writer(kind).BINARY
 
 
 def _safe(text: str) -> str:

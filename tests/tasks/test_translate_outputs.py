@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import xml.etree.ElementTree as ElementTree
+import zipfile
+from importlib import resources
+from typing import Any
 
+import docx
 import pytest
 
 from longread.errors import UnsupportedError
+from longread.reader import open_document
 from longread.tasks.translate import outputs
 from longread.tasks.translate.corrections import read_corrections
 from longread.tasks.translate.segments import Paragraph, Segment, Translation, cut
 from tests.tasks.translating import Dictionary, done, job_of, run
 
+SAMPLES = resources.files("longread.samples")
 HOSTILE = '<script>&amp;\x1b[2J ]]> "quoted" \u202e ../../etc\tone\ntwo {title} **x**'
 
 
@@ -33,8 +40,9 @@ PLAIN = made(
 )
 
 
-def text(kind: str, translation: Translation, layout: str = "target") -> str:
-    return "".join(outputs.writer(kind).write(translation, layout))
+def text(kind: str, translation: Translation, layout: str = "target") -> Any:
+    pieces = outputs.writer(kind).write(translation, layout)
+    return b"".join(pieces) if outputs.writer(kind).BINARY else "".join(pieces)
 
 
 def test_paragraphs_and_pairs_as_text():
@@ -113,8 +121,43 @@ def test_any_part_of_a_translation_is_a_valid_file(kind, layout):
         written = text(kind, made(*segments), layout)
         if kind == "tmx":
             ElementTree.fromstring(written)
+        if kind == "html":
+            ElementTree.fromstring(written)
+        if kind == "docx":
+            docx.Document(io.BytesIO(written))
+        if kind == "epub":
+            with zipfile.ZipFile(io.BytesIO(written)) as archive:
+                assert archive.namelist()[0] == "mimetype" and archive.testzip() is None
+                for name in archive.namelist():
+                    if name.endswith((".xhtml", ".xml", ".opf", ".ncx")):
+                        ElementTree.fromstring(archive.read(name))
         if kind == "tsv":
             assert {line.count("\t") for line in written.split("\n")[:-1]} == {4}
+
+
+@pytest.mark.parametrize("layout", outputs.LAYOUTS)
+def test_the_story_as_a_new_epub_is_read_again(layout, tmp_path):
+    """Its own translation put in by paragraphs; another reader than the one that wrote it opens it."""
+    with open_document("sample:zh") as document:
+        passages = list(document.passages())
+        told = document.as_dict()
+    english = (SAMPLES / "the_piano_zh_in_english.txt").read_text(encoding="utf-8").strip().split("\n\n")
+    assert len(english) == len(passages)
+    segments = tuple(
+        Segment(at, passage.text, " ".join(words.split()), True, "")
+        for at, (passage, words) in enumerate(zip(passages, english, strict=True))
+    )
+    paragraphs = {at: Paragraph(at, p.start, p.end, p.heading, p.chapter) for at, p in enumerate(passages)}
+    translation = Translation(segments, {}, paragraphs, "sample:zh", told, "zh-Hans", "en")
+    path = tmp_path / "piano.epub"
+    path.write_bytes(text("epub", translation, layout))
+    assert path.read_bytes() == text("epub", translation, layout)
+    with open_document(str(path)) as book:
+        assert (book.format, book.language) == ("epub", "en") or layout == "bilingual"
+        assert len(book.chapters) >= 7
+        found = "".join(book.text())
+    for segment in segments:
+        assert segment.target in found and (segment.source in found) == (layout == "bilingual")
 
 
 def test_the_ending_chooses_the_format():

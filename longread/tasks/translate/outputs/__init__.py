@@ -25,6 +25,9 @@ WRITERS = {
     "md": "longread.tasks.translate.outputs.md",
     "tsv": "longread.tasks.translate.outputs.tsv",
     "tmx": "longread.tasks.translate.outputs.tmx",
+    "epub": "longread.tasks.translate.outputs.epub",
+    "html": "longread.tasks.translate.outputs.html",
+    "docx": "longread.tasks.translate.outputs.docx",
 }
 _OTHER = {"text": "txt", "markdown": "md", "htm": "html", "xhtml": "html"}
 LAYOUTS = ("target", "bilingual")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from longread.reader.formats import docx, wordml
-from longread.tasks.translate.outputs import place
+from longread.tasks.translate.outputs import leaves, place
+from longread.tasks.translate.outputs.txt import lines
 
 BINARY = True
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -21,12 +22,30 @@ _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole document in one piece."""
+    """The whole document in one piece; made anew where the source is no Word document."""
     held = io.BytesIO()
+    if translation.document.get("format") != "docx":
+        _new(translation, layout).save(held)
+        yield held.getvalue()
+        return
     write_docx(
         translation.path, place.pairs(translation, layout), held, layout=layout, language=translation.tgt
     )
     yield held.getvalue()
+
+
+def _new(translation: Any, layout: str) -> Any:
+    """A document in Word's own styles, a heading where the source had one."""
+    from docx import Document
+
+    document = Document()
+    document.core_properties.title = leaves.name(translation)[:255]
+    document.core_properties.language = translation.tgt
+    for paragraph, segments in translation.by_paragraph():
+        for line in lines(segments, layout, translation.tgt):
+            style = "Heading 1" if paragraph.heading else None
+            document.add_paragraph(leaves.allowed(line), style)
+    return document
 
 
 def write_docx(

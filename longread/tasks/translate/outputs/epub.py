@@ -16,16 +16,19 @@ from typing import Any, BinaryIO
 
 from longread.reader.formats import markup, opf, stream
 from longread.reader.formats.archive import Archive
-from longread.tasks.translate.outputs import book, pages, place
+from longread.tasks.translate.outputs import book, new_epub, pages, place
 
 BINARY = True
 _SIGNED = "META-INF/signatures.xml"  # what is signed there is no longer what it was
 
 
 def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole book, from a temporary file."""
+    """The whole book, from a temporary file; made anew where the source is no EPUB."""
     import tempfile
 
+    if translation.document.get("format") != "epub":
+        yield from new_epub.write(translation, layout)
+        return
     with tempfile.TemporaryFile(prefix="longread-") as held:
         paragraphs = place.pairs(translation, layout)
         write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)

@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from longread.reader.formats import html, markup
-from longread.tasks.translate.outputs import pages, place
+from longread.tasks.translate.outputs import leaves, pages, place
 
 BINARY = True
 
 
 def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole page in one piece."""
+    """The whole page in one piece; made anew where the source is no HTML."""
     import io
 
+    if translation.document.get("format") != "html":
+        lines = [line for leaf in leaves.leaves(translation, layout) for line in leaf.lines]
+        style = f"<style>{leaves.STYLE}</style>"
+        yield leaves.page(leaves.name(translation), translation.tgt, lines, style).encode("utf-8", "replace")
+        return
     held = io.BytesIO()
     write_html(
         translation.path, place.pairs(translation, layout), held, layout=layout, language=translation.tgt
