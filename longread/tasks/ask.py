@@ -220,7 +220,9 @@ def ask(
     asked = [text for text in map(str.strip, question) if text]
     asked += questions_in(questions) if questions else []
     if not asked:
-        raise UsageError("there is no question", 'try: longread ask sample:en "Who is Obed Lunn?"')
+        raise UsageError(
+            "there is no question", 'put it behind the file, in quotation marks: "Who is Obed Lunn?"'
+        )
     with ExitStack() as stack:
         job = stack.enter_context(reading.opened(path, options))
         yield from reading.announce(job)
@@ -260,7 +262,8 @@ def ask(
                 with job.tally.phase("answer"):
                     answers.append(answerer.answer(text, wanted=answer))
                 note_asked(kept, text, answers[-1].evidence)
-                yield Progress("answering", len(answers), len(asked), "questions", share=1.0)
+                if len(asked) > 1:
+                    yield Progress("answering", len(answers), len(asked), "questions", share=1.0)
         except Interrupted:
             partial = True
             if not answers:

@@ -120,7 +120,7 @@ def test_a_session_at_a_terminal(terminal, book, home):
     assert "quotes the book, it does not chat" in banner and "/help lists the commands" in banner
     chat.type("What lay under the stone bridge before the flood?\r")
     answer = chat.see("saved in")
-    assert "[1] CHAPTER ONE" in answer and "> The captain of the Heron hid" in answer
+    assert "[1] CHAPTER ONE" in answer and "Quoted from [1]: The captain of the Heron hid" in answer
     chat.see("adapter off")
     chat.type("/evi\t")
     chat.see("/evidence")

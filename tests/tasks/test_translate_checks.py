@@ -113,7 +113,7 @@ def test_long_sentences_are_cut_and_lose_nothing():
         parts = split(text, language)
         assert len(parts) > 1 and all(weight(part) <= 600 for part in parts)
         assert "".join("".join(parts).split()) == "".join(text.split())
-    broken = "第一章 河边\n  他说 Tom\nSmith\n来了。\n他走了。\x00"
+    broken = "第一章 河边\n他说 Tom\nSmith\n来了。\n他走了。\x00"
     assert split(broken, "zh") == ["第一章 河边他说 Tom Smith来了。", "他走了。"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from contextlib import suppress
 
 from ...tasks.chat.replies import Status
 from ..render import chat
@@ -45,5 +46,6 @@ class Plain:
 
 def _wait() -> None:
     """Until something was typed: a Ctrl-C just before a read that blocks is not noticed until it ends."""
-    while os.name == "posix" and not select.select([sys.stdin], [], [], 0.2)[0]:
-        pass
+    with suppress(OSError, ValueError):  # what is no file cannot be waited for
+        while os.name == "posix" and not select.select([sys.stdin], [], [], 0.2)[0]:
+            pass

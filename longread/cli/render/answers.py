@@ -95,7 +95,7 @@ def _answers(answers: Iterable[Any]) -> Iterator[Line]:
             yield Line(f"No answer to this was found in the text{nearest}", "body")
         elif item.answer:
             said = one_line(item.answer)
-            yield Line(f"> {said}{_cited(said, item.evidence)}" if item.quoted else said, "body")
+            yield Line(f"Quoted{_from(said, item.evidence)}: {said}" if item.quoted else said, "body")
         for passage in item.evidence:
             yield Line()
             chapter = one_line(passage.chapter or "")
@@ -104,9 +104,9 @@ def _answers(answers: Iterable[Any]) -> Iterator[Line]:
             yield from _prose(passage.text)
 
 
-def _cited(said: str, evidence: Iterable[Any]) -> str:
+def _from(said: str, evidence: Iterable[Any]) -> str:
     """The number of the passage that a quotation stands in."""
-    return next((f" [{item.rank}]" for item in evidence if said in one_line(item.text)), "")
+    return next((f" from [{item.rank}]" for item in evidence if said in one_line(item.text)), "")
 
 
 def _score(result: Any, width: int) -> Iterator[Line]:
