@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
 STYLES = ("auto", "extract", "abstract")
-_NAMES = 12
+_NAMES, _A_NAME = 12, 25  # shown at most, and for so many words of the summary one
 _PER_CHAPTER = 25  # words that a chapter's paragraph needs at least
 # What a word of English takes in Chinese: 1.6 characters in Tatoeba's pairs, 2.0 in XQuAD's.
 _CHARACTERS = 5 / 3
@@ -153,7 +153,7 @@ def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator
             chapters=document.chapters,
             names=[name for name, _, _ in names],
         )
-        summary = _assemble(document, spans, names[:_NAMES])
+        summary = _assemble(document, spans, names[: min(_NAMES, max(3, wanted // _A_NAME))])
     yield Progress("choosing sentences", 1, 1, "steps", share=job.tally.share)
     return summary, partial
 
