@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import signal
 import stat
 import struct
 import subprocess
@@ -35,6 +36,11 @@ def book(tmp_path):
     return path
 
 
+def _heeding() -> None:
+    """Whoever runs the tests in the background has children that ignore Ctrl-C; a terminal's do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A process on a pseudo-terminal of its own, which it controls: Ctrl-C typed is Ctrl-C."""
 
@@ -49,7 +55,7 @@ class Terminal:
         # A session's leader that opens a terminal gets it as its controlling one.
         script = f'exec "$0" "$@" <{tty} >{tty} 2>&1'
         self.child = subprocess.Popen(
-            ["sh", "-c", script, *command], cwd=cwd, env=env, start_new_session=True
+            ["sh", "-c", script, *command], cwd=cwd, env=env, start_new_session=True, preexec_fn=_heeding
         )
         self.raw = ""
         self._at = self._asked = 0
