@@ -202,20 +202,23 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def read_file(path: Path | None = None) -> dict[str, Any]:
     """The user's config.toml, each value checked; empty where there is none."""
+    path = path or config_file()
+    table = read_table(path, 'lines such as: model = "pocket"')
+    return {key: known(key, str(path)).parse(value, f"{path}, {key}") for key, value in table.items()}
+
+
+def read_table(path: Path, example: str) -> dict[str, Any]:
+    """A TOML file of the user's; empty where there is none. ``UsageError`` shows the ``example``."""
     import tomllib
 
-    path = path or config_file()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} is not valid TOML: {error}", 'write lines such as: model = "pocket"'
-        ) from None
-    return {key: known(key, str(path)).parse(value, f"{path}, {key}") for key, value in table.items()}
+        raise UsageError(f"{path} is not valid TOML: {error}", f"write {example}") from None
 
 
 def known(key: str, where: str) -> Setting:

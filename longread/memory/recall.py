@@ -110,40 +110,32 @@ def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | 
     whole = sum(weights.values())
     if not found or not whole:
         return Recalled((), weights, 0.0, ())
-    hits = _again(index, found, terms, weights)
-    if introduced := _introduction(index, question, terms, start, end):
-        hits = (introduced, *(hit for hit in hits if hit.number != introduced.number))
-    nearest = hits[:_NEAREST]
-    around = ["\n".join(hit.text for hit in index.neighbours(hit.number)) for hit in nearest]
-    said = index.terms([*(hit.text for hit in nearest), *around])
-    strength = max(_strength(terms, weights) for terms in said[: len(nearest)])
-    coverage = max(sum(map(weights.__getitem__, weights.keys() & terms)) for terms in said[len(nearest) :])
-    support = (strength + coverage) / whole
-    return Recalled(_joined(hits)[:wanted], weights, support, strangers(index, question))
+    names = _names(index, question)
+    said = dict(zip((hit.number for hit in found), index.terms([hit.text for hit in found]), strict=True))
+    hits = sorted(found, key=lambda hit: -hit.score - _worth(said[hit.number], terms, weights))
+    if introduced := _introduction(index, question, {*terms}, names, start, end):
+        first, said[introduced.number] = introduced
+        hits = [first, *(hit for hit in hits if hit.number != first.number)]
+    nearest = [hit.number for hit in hits[:_NEAREST]]
+    around = index.terms(["\n".join(hit.text for hit in index.neighbours(number)) for number in nearest])
+    strength = max(_strength(said[number], weights) for number in nearest)
+    coverage = max(sum(map(weights.__getitem__, weights.keys() & words)) for words in around)
+    strangers = tuple(name for name, parts in names if parts and not any(map(index.has, parts)))
+    return Recalled(_joined(hits)[:wanted], weights, (strength + coverage) / whole, strangers)
 
 
-def _again(
-    index: Index, found: Sequence[Hit], terms: Sequence[str], weights: dict[str, float]
-) -> tuple[Hit, ...]:
-    """``found`` in the order of BM25's score and what the terms' company adds to it."""
-
-    def worth(said: Sequence[str]) -> float:
-        at: dict[str, list[int]] = {}
-        for place, term in enumerate(said):
-            if term in weights:
-                at.setdefault(term, []).append(place)
-        cover = sum(weights[term] for term in at)
-        pairs = sum(
-            (weights[one] + weights[next_]) / 2
-            for one, next_ in pairwise(terms)
-            if min((abs(i - j) for i in at.get(one, ()) for j in at.get(next_, ())), default=_NEAR + 1)
-            <= _NEAR
-        )
-        return _COVER * cover + _PAIRS * pairs
-
-    added = map(worth, index.terms([hit.text for hit in found]))
-    scored = [(hit.score + more, hit) for hit, more in zip(found, added, strict=True)]
-    return tuple(hit for _, hit in sorted(scored, key=lambda item: -item[0]))
+def _worth(said: Sequence[str], terms: Sequence[str], weights: dict[str, float]) -> float:
+    """What the question's terms in a passage, and their company there, add to its BM25 score."""
+    at: dict[str, list[int]] = {}
+    for place, term in enumerate(said):
+        if term in weights:
+            at.setdefault(term, []).append(place)
+    pairs = sum(
+        (weights[one] + weights[next_]) / 2
+        for one, next_ in pairwise(terms)
+        if any(abs(i - j) <= _NEAR for i in at.get(one, ()) for j in at.get(next_, ()))
+    )
+    return _COVER * sum(map(weights.__getitem__, at)) + _PAIRS * pairs
 
 
 def _joined(hits: Sequence[Hit]) -> tuple[Hit, ...]:
@@ -186,36 +178,31 @@ def _strength(terms: Sequence[str], weights: dict[str, float]) -> float:
 
 
 def _introduction(
-    index: Index, question: str, terms: Sequence[str], start: int, end: int | None
-) -> Hit | None:
-    """Where a person or place is met first, if the question names one and nothing else."""
-    named = {term for found in index.terms(_names(index, question)) for term in found}
-    if not named or named != {*terms}:
+    index: Index,
+    question: str,
+    terms: set[str],
+    names: list[tuple[str, list[str]]],
+    start: int,
+    end: int | None,
+) -> tuple[Hit, list[str]] | None:
+    """Where a person or place is met first and what is said there, if the question is only about it."""
+    if not names or terms != {term for _, parts in names for term in parts}:
         return None
     met = sorted(index.search(question, _MANY, start, end), key=lambda hit: hit.start)
-    said = index.terms([hit.text for hit in met])
-    return next((hit for hit, words in zip(met, said, strict=True) if named <= {*words}), None)
+    said = zip(met, index.terms([hit.text for hit in met]), strict=True)
+    return next(((hit, words) for hit, words in said if terms <= {*words}), None)
 
 
-def _names(index: Index, question: str) -> list[str]:
-    """The words of ``question`` that have a capital but not by their place."""
+def _names(index: Index, question: str) -> list[tuple[str, list[str]]]:
+    """The words of ``question`` that have a capital but not by their place, each with its terms."""
     if index.language.split("-")[0] in _NO_NAMES:
         return []
-    return [
+    names = [
         match[0]
         for match in _WORD.finditer(question)
         if match[0][0].isupper() and len(match[0]) > 1 and not _OPENS.search(question[: match.start()])
     ]
-
-
-def strangers(index: Index, question: str) -> tuple[str, ...]:
-    """The names in ``question`` that the text does not hold; a question's first word is no name."""
-    names = _names(index, question)
-    return tuple(
-        name
-        for name, terms in zip(names, index.terms(names), strict=True)
-        if terms and not any(map(index.has, terms))
-    )
+    return list(zip(names, index.terms(names), strict=True))
 
 
 def pack(hits: Sequence[Hit], room: int, length: Callable[[str], int]) -> list[tuple[int, Hit]]:

@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from longread.config import read_table
 from longread.errors import UsageError
 from longread.places import config_file
 
@@ -83,16 +84,7 @@ def _package() -> dict[str, Entry]:
 def _user() -> dict[str, Entry]:
     """What stands in models.toml; UsageError names the file and the place where it is wrong."""
     path = config_file().with_name("models.toml")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path} is not valid TOML: {error}", 'write a table such as [mine] with repo = "owner/name"'
-        ) from None
+    table = read_table(path, 'a table such as [mine] with repo = "owner/name"')
     return {name: _entry(name, item, str(path), own=True) for name, item in table.items()}
 
 

@@ -57,9 +57,11 @@ class Hit:
 class Passages:
     """The index of one text. ``build`` makes it, ``open`` takes it up. Use as a context manager.
 
-    ``language`` is the text's, ``count`` how many passages there are. Every method raises
-    ``LongreadError`` where the file turns out to be damaged.
+    ``language`` is the text's, ``count`` how many passages there are; ``new`` says that ``build`` has just
+    made it. Every method raises ``LongreadError`` where the file turns out to be damaged.
     """
+
+    new = False
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
@@ -97,7 +99,9 @@ class Passages:
             for left in (spare, *(spare.with_name(spare.name + end) for end in ("-journal", "-wal", "-shm"))):
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
-        return cls.open(path)
+        made = cls.open(path)
+        made.new = True
+        return made
 
     @classmethod
     def open(cls, path: Path) -> Passages:

@@ -228,10 +228,9 @@ def ask(
         yield from reading.announce(job)
         kept, options = yield from take_over(job.document, options)
         job.options = options
-        new = options.save and not index_path(job.document).is_file()
         with job.tally.phase("index"):
             passages = stack.enter_context(passages_of(job.document, save=options.save))
-        if new:
+        if options.save and passages.new:
             yield kept_in(passages)
         loaded = None
         trust = _listed_trust(options.model) if answer else None

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 _SAMPLE = 40_000  # characters encoded to learn how many a token has
 _ONE_BY_ONE = 8.0  # a token that is written, than one that is read and learned from
 _WRITING = "/writing"
-# A token that is translated costs about as much as so many that are read: on one core the bundled model
-# writes at a fiftieth of the rate at which it reads.
-TRANSLATING = 60.0
 
 
 class Sizes(Protocol):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from longread.config import Options
 from longread.events import Done, Event, Planned
@@ -24,8 +23,12 @@ class Sizes:
     sinks: int
 
 
-def plan(command: str, path: str, options: Options, **task_options: Any) -> Iterator[Event]:
-    """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``."""
+def plan(command: str, path: str, options: Options, *, passes: float = 1, writes: int = 0) -> Iterator[Event]:
+    """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``.
+
+    ``passes`` is how often a model reads the text, 0 for a job that looks things up in it; ``writes`` how
+    many tokens the model writes after that.
+    """
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         found = find_model(options.model)
@@ -33,15 +36,12 @@ def plan(command: str, path: str, options: Options, **task_options: Any) -> Iter
 
         with job.tally.phase("load"):
             encoder = load_encoder(found.folder)
-        passes = len(task_options.get("arms", ())) or (estimate.TRANSLATING if command == "translate" else 1)
         sizes = _sizes(found, options)
         planned = estimate.plan(job, found, encoder, sizes)
         seconds = planned.seconds * passes
-        if command == "continue":
-            from longread.tasks.continue_ import TOKENS
-
-            seconds += estimate.writing_seconds(found, sizes, options, task_options.get("tokens", TOKENS))
-        planned = replace(planned, seconds=seconds)
+        if writes:
+            seconds += estimate.writing_seconds(found, sizes, options, writes)
+        planned = replace(planned, seconds=seconds, blocks=planned.blocks if passes else 0)
         yield Planned(**vars(planned))
         job.tally.unread = planned.tokens
         yield Done(command, options.model, job.document.as_dict(), planned, job.tally.as_dict())

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from longread.store import files, passages, saves
+from longread.store import files, saves
 from longread.store.reading import Reading
 from longread.tasks.surprisal import Blocks, Sampled
 
@@ -141,16 +141,6 @@ def account(reading: Reading) -> Account:
         asked=tuple(asked),
         columns=columns,
     )
-
-
-def count_passages() -> int:
-    """How many texts an index of passages is kept of."""
-    return len(passages.indexed())
-
-
-def drop_passages() -> None:
-    """Delete the passages of every text that was asked about; they are found again by asking."""
-    passages.drop()
 
 
 class _Table:

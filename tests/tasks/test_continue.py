@@ -10,11 +10,11 @@ import longread
 from longread.config import Memory, Options
 from longread.errors import Interrupted, UsageError
 from longread.events import Done, Note, Planned, Progress, Text
+from longread.jobs import JOBS
 from longread.tasks import continue_ as task
 from longread.tasks import reading
 from longread.tasks.continue_ import Continuation, continue_
 from longread.tasks.continue_.ending import Ending, longest, seam
-from longread.tasks.plan import plan
 
 OPTIONS = Options(memory=Memory(block=32, window=128, rank=4))
 
@@ -161,7 +161,7 @@ def test_the_estimate_counts_what_is_written(book, monkeypatch):
     monkeypatch.setattr("longread.tasks.estimate.matrix_rate", lambda: 1e11)
 
     def seconds(**wishes) -> float:
-        *_, planned, _ = plan("continue", str(book), OPTIONS, **wishes)
+        *_, planned, _ = JOBS["continue"].plan(str(book), OPTIONS, wishes)
         assert isinstance(planned, Planned)
         return planned.seconds
 

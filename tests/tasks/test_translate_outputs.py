@@ -160,6 +160,15 @@ def test_the_story_as_a_new_epub_is_read_again(layout, tmp_path):
         assert segment.target in found and (segment.source in found) == (layout == "bilingual")
 
 
+@pytest.mark.parametrize("kind", ["epub", "html", "docx"])
+def test_what_came_through_a_pipe_is_made_anew(kind, tmp_path):
+    piped = made(*PLAIN.segments, path="-", document={"format": kind, "title": "标题"})
+    path = tmp_path / f"out.{kind}"
+    path.write_bytes(text(kind, piped))
+    with open_document(str(path)) as document:
+        assert [passage.text for passage in document.passages()][-1] == "Three."
+
+
 def test_the_ending_chooses_the_format():
     assert outputs.kind_of("a.TXT") == "txt" and outputs.kind_of("book.en.markdown") == "md"
     assert outputs.kind_of("book", "md") == "md" and outputs.kind_of("book", "pdf") == "txt"

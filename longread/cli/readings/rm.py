@@ -37,7 +37,8 @@ def rm(
 
 
 def _rm(names: list[str], oldest: float | None, everything: bool, yes: bool) -> int:
-    from ...tasks.readings import count_passages, drop_passages, entry
+    from ...store import passages
+    from ...tasks.readings import entry
 
     shelved, now = library(), shelf.now()
     # Every name is looked up before anything is deleted; two names may mean the same reading.
@@ -46,7 +47,7 @@ def _rm(names: list[str], oldest: float | None, everything: bool, yes: bool) -> 
     if oldest is not None:
         ages = {id: about.age(now) for id, about in told.items()}
         chosen = {id: one for id, one in chosen.items() if (age := ages[id]) is not None and age > oldest}
-    indexes = count_passages() if everything else 0
+    indexes = len(passages.indexed()) if everything else 0
     if not chosen and not indexes:
         return streams.show("no readings to delete\n")
     if not names and not yes:
@@ -67,7 +68,7 @@ def _rm(names: list[str], oldest: float | None, everything: bool, yes: bool) -> 
             if len(chosen) > 1:
                 screen.Plain().error(error)
     if indexes:
-        drop_passages()
+        passages.drop()
         streams.show(f"deleted the passages of {indexes} {'text' if indexes == 1 else 'texts'}\n")
     if failed and len(chosen) == 1:
         raise failed[0]

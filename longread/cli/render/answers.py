@@ -149,6 +149,9 @@ def _plan(planned: Planned) -> Iterator[Line]:
     """The answer of ``--dry-run``."""
     learn = "a temporary adapter is trained" if planned.learn else "no adapter is trained"
     yield Line(f"tokens: about {words.number(planned.tokens)}", "body")
+    if not planned.blocks:
+        yield Line("blocks: none; no model reads the text, its passages are looked up", "body")
+        return
     yield Line(f"blocks: {words.number(planned.blocks)} of {words.number(planned.block)} tokens", "body")
     yield Line(
         f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body"

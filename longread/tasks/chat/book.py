@@ -21,7 +21,7 @@ from longread.reader.samples import is_sample
 from longread.store.passages import Passages
 from longread.store.reading import Reading
 from longread.tasks import reading
-from longread.tasks.ask import Answer, Answerer, index_path, kept_in, passages_of
+from longread.tasks.ask import Answer, Answerer, kept_in, passages_of
 from longread.tasks.chat.workbench import Workbench
 from longread.tasks.former import note_asked, take_over
 
@@ -105,10 +105,9 @@ def open_book(path: str, options: Options) -> Generator[Event, None, Book]:
         yield from reading.announce(job)
         kept, job.options = yield from take_over(job.document, options)
         yield Progress("indexing", 0, 1, "books")
-        new = options.save and not index_path(job.document).is_file()
         passages = stack.enter_context(passages_of(job.document, save=options.save))
         yield Progress("indexing", 1, 1, "books")
-        if new:
+        if options.save and passages.new:
             yield kept_in(passages)
         source = path if is_sample(path) else str(Path(path).absolute())
         return Book(source, job, passages, kept, stack.pop_all())

@@ -22,15 +22,13 @@ _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole document in one piece; made anew where the source is no Word document."""
+    """The whole document in one piece; made anew where none can be read again."""
     held = io.BytesIO()
-    if translation.document.get("format") != "docx":
+    if not place.rewrites(translation, "docx"):
         _new(translation, layout).save(held)
         yield held.getvalue()
         return
-    write_docx(
-        translation.path, place.pairs(translation, layout), held, layout=layout, language=translation.tgt
-    )
+    write_docx(translation.path, place.pairs(translation), held, layout=layout, language=translation.tgt)
     yield held.getvalue()
 
 

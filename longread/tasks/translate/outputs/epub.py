@@ -23,14 +23,14 @@ _SIGNED = "META-INF/signatures.xml"  # what is signed there is no longer what it
 
 
 def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole book, from a temporary file; made anew where the source is no EPUB."""
+    """The whole book, from a temporary file; made anew where no EPUB can be read again."""
     import tempfile
 
-    if translation.document.get("format") != "epub":
+    if not place.rewrites(translation, "epub"):
         yield from new_epub.write(translation, layout)
         return
     with tempfile.TemporaryFile(prefix="longread-") as held:
-        paragraphs = place.pairs(translation, layout)
+        paragraphs = place.pairs(translation)
         write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
         held.seek(0)
         while chunk := held.read(1 << 18):

@@ -16,18 +16,16 @@ BINARY = True
 
 
 def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole page in one piece; made anew where the source is no HTML."""
+    """The whole page in one piece; made anew where no page can be read again."""
     import io
 
-    if translation.document.get("format") != "html":
+    if not place.rewrites(translation, "html"):
         lines = [line for leaf in leaves.leaves(translation, layout) for line in leaf.lines]
         style = f"<style>{leaves.STYLE}</style>"
         yield leaves.page(leaves.name(translation), translation.tgt, lines, style).encode("utf-8", "replace")
         return
     held = io.BytesIO()
-    write_html(
-        translation.path, place.pairs(translation, layout), held, layout=layout, language=translation.tgt
-    )
+    write_html(translation.path, place.pairs(translation), held, layout=layout, language=translation.tgt)
     yield held.getvalue()
 
 

@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from longread.errors import UnsupportedError
 from longread.reader.files import Bytes, open_bytes
 from longread.reader.formats import gz
 
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi")
 
 
-def pairs(translation: Any, layout: str) -> list[tuple[str, str]]:
-    """Source and translation of each paragraph, in order; ``layout`` is as for ``write``.
+def rewrites(translation: Any, kind: str) -> bool:
+    """Whether the source is of format ``kind`` and can be read again, which a pipe cannot."""
+    return translation.document.get("format") == kind and translation.path != "-"
 
-    In both layouts a paragraph's translation is one text: "bilingual" sets it below its source.
-    """
+
+def pairs(translation: Any) -> list[tuple[str, str]]:
+    """Source and translation of each paragraph, in order; a paragraph's translation is one text."""
     from longread.tasks.translate.outputs.txt import lines
 
     return [
@@ -34,11 +35,7 @@ def pairs(translation: Any, layout: str) -> list[tuple[str, str]]:
 
 
 def source(path: str | Path) -> Bytes:
-    """The bytes of the book, unpacked. ``UnsupportedError`` for a pipe, which cannot be read again."""
-    if str(path) == "-":
-        raise UnsupportedError(
-            "what came through a pipe cannot be translated in its own format", "Name a file."
-        )
+    """The bytes of the book, unpacked."""
     return gz.unpack(open_bytes(path))
 
 
