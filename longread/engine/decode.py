@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,8 @@ from longread.engine.sampling import GREEDY, Sampler, Sampling
 from longread.events import Event, Text
 from longread.memory.policy import KVPolicy
 from longread.model.backbone import Backbone
+
+_BEAT = 16  # pieces between two signs of life
 
 
 class Speller(Protocol):
@@ -161,6 +164,24 @@ def generate(
         close = getattr(source, "close", None)
         if close is not None:
             close()
+
+
+def collected(
+    events: Generator[Event, None, None], beat: Event | None = None
+) -> Generator[Event, None, tuple[str, Ended]]:
+    """The text among ``generate``'s events and how it ended. ``beat`` is given out while it comes, so that
+    bars live and Ctrl-C is heard."""
+    pieces: list[str] = []
+    ended = Ended("stop", ())
+    with closing(events):
+        for event in events:
+            if isinstance(event, Ended):
+                ended = event
+            elif isinstance(event, Text):
+                pieces.append(event.text)
+                if beat is not None and len(pieces) % _BEAT == 0:
+                    yield beat
+    return "".join(pieces), ended
 
 
 def text(events: Iterable[Event]) -> Iterator[str]:

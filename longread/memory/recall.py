@@ -114,7 +114,8 @@ def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | 
     said = dict(zip((hit.number for hit in found), index.terms([hit.text for hit in found]), strict=True))
     hits = sorted(found, key=lambda hit: -hit.score - _worth(said[hit.number], terms, weights))
     if introduced := _introduction(index, question, {*terms}, names, start, end):
-        first, said[introduced.number] = introduced
+        first, words = introduced
+        said[first.number] = words
         hits = [first, *(hit for hit in hits if hit.number != first.number)]
     nearest = [hit.number for hit in hits[:_NEAREST]]
     around = index.terms(["\n".join(hit.text for hit in index.neighbours(number)) for number in nearest])

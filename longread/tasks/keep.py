@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from longread.tasks.reading import Job
 
 EVERY = 8  # blocks between two saves, at least
-SHARE = 0.05  # of the time may go into saving
+SHARE = 0.02  # of the time may go into saving
 # What is kept of each block: name -> how it is held in memory and on disk.
 _COLUMNS = {
     "tokens": ("q", np.int32),

@@ -83,7 +83,7 @@ def book(folder: Path, megabytes: float) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(5400)
 @pytest.mark.parametrize(("task", "allowed"), [("read", 0.03), ("summarize", None)])
 def test_ten_megabytes_take_no_more_than_one(task, allowed, small_model, tmp_path):
     less_read, less = peak(task, book(tmp_path, 1), small_model)

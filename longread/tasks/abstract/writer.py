@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from longread.engine.decode import Ended, LoopGuard, generate
+from longread.engine.decode import LoopGuard, collected, generate
 from longread.engine.sampling import GREEDY, Sampling
 from longread.errors import UnsupportedError
-from longread.events import Event, Progress, Text
+from longread.events import Event, Progress
 from longread.model.chat import Chat, Message
 from longread.model.tokens import Encoder
 from longread.tasks import prompts
@@ -26,7 +25,6 @@ from longread.tasks.abstract.lengths import Meter
 TRIES = (GREEDY, Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.1))
 LEAST_ROOM = 160  # tokens beside a prompt's own words
 _TITLE = 60  # characters of a title that go into a prompt
-_BEAT = 16  # tokens between two signs of life
 _SPAN = 64  # a note has no refrain, and few tokens to find a loop in
 
 
@@ -120,25 +118,15 @@ class Writer:
             self.counts.retried += number
             self.counts.prompt_tokens += len(ids)
             seed = self._seed * 1_000_003 + self.counts.prompt_tokens  # another one for every text
-            pieces: list[str] = []
-            ended = Ended("stop", ())
             hand = self._write(ids, max_tokens=answer, sampling=sampling, seed=seed)
-            with closing(
-                generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
-            ) as events:
-                for event in events:
-                    if isinstance(event, Text):
-                        pieces.append(event.text)
-                        if self.progress is not None and len(pieces) % _BEAT == 0:
-                            yield self.progress
-                    elif isinstance(event, Ended):
-                        ended = event
+            events = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
+            raw, ended = yield from collected(events, self.progress)
             self.counts.tokens += len(ended.ids)
-            text = prose("".join(pieces), self.meter.joint)
+            text = prose(raw, self.meter.joint)
             whole = self.meter.sentences(text)
             if ended.reason == "length":
                 whole = whole[:-1]  # its last sentence was cut off in the middle
-            wrong = fault("".join(pieces), ended, self._special, source)
+            wrong = fault(raw, ended, self._special, source)
             if not wrong and not text:
                 wrong = "was empty"
             # In tokens, since the two may be in different languages.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import closing
 
-from longread.engine.decode import Ended, LoopGuard, generate
+from longread.engine.decode import LoopGuard, generate
+from longread.engine.decode import text as written
 from longread.errors import UnsupportedError
-from longread.events import Text
 from longread.memory.recall import Hit, pack
 from longread.model.chat import Chat, Message
 from longread.model.tokens import Encoder
@@ -68,16 +67,8 @@ class AnswerWriter:
         special = self._encoder.special_ids()
         for number, sampling in enumerate(TRIES):
             hand = self._write(ids, max_tokens=most, sampling=sampling, seed=self._seed + number)
-            pieces, ended = [], Ended("stop", ())
-            with closing(
-                generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
-            ) as events:
-                for event in events:
-                    if isinstance(event, Text):
-                        pieces.append(event.text)
-                    elif isinstance(event, Ended):
-                        ended = event
-            text = " ".join("".join(pieces).split())
+            *events, ended = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
+            text = " ".join("".join(written(events)).split())
             if _ABSENT.search(text):
                 return ""
             if not fault(text, ended, special, source):

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from longread.engine.decode import Ended, LoopGuard, generate
+from longread.engine.decode import Ended, LoopGuard, collected, generate
 from longread.engine.sampling import GREEDY, Sampling
 from longread.errors import ModelError, UnsupportedError
-from longread.events import Event, Progress, Text
+from longread.events import Event, Progress
 from longread.tasks.translate.checks import Pair, cleaned, lacks, wrong
 from longread.tasks.translate.conversation import Conversation, Lesson
 from longread.tasks.translate.glossary import Glossary
@@ -39,7 +38,6 @@ _TIMES, _MORE = 3, 24  # an answer may have so many tokens for each of its sourc
 _BEFORE = 1 / 3  # of the window for the pairs before, at most
 _TERMS = 1 / 6  # of the window for names
 _LEAST = 192  # tokens of a window that anything can be translated in
-_BEAT = 16  # tokens between two signs of life
 _SPAN = 48  # tokens that circles are looked for in: a sentence has no refrain
 
 
@@ -218,19 +216,11 @@ class Translator:
         """One try: the text, and how it ended."""
         self.counts.tries += 1
         self.counts.prompt_tokens += len(parts[-1])
-        pieces: list[str] = []
-        ended = Ended("stop", ())
         hand = self._write(parts, max_tokens=most, sampling=sampling, seed=seed)
-        with closing(generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN))) as events:
-            for event in events:
-                if isinstance(event, Text):
-                    pieces.append(event.text)
-                    if self.progress is not None and len(pieces) % _BEAT == 0:
-                        yield self.progress
-                elif isinstance(event, Ended):
-                    ended = event
+        events = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN))
+        raw, ended = yield from collected(events, self.progress)
         self.counts.tokens += len(ended.ids)
-        return "".join(pieces), ended
+        return raw, ended
 
 
 def chat_of(loaded: LoadedModel) -> Chat:
