@@ -27,6 +27,21 @@ def unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path} cannot be written: {why}", hint)
 
 
+def read(path: Path, most: int = 1 << 26) -> bytes:
+    """What is in the file at ``path``. OSError for a link, a pipe, and a file of more than ``most`` bytes."""
+    # A pipe would wait for a writer; opened without waiting, it is seen for what it is.
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    with open(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no ordinary file")
+        if found.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes")
+        return file.read()
+
+
 def write(path: Path, data: bytes) -> None:
     """``data`` in ``path``, whole or not at all: written beside it, synced, renamed."""
     spare = path.with_name(f".{path.name}.{os.getpid()}")

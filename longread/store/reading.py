@@ -5,7 +5,7 @@ Knows ``manifest.json`` and where things lie in the folder:
     <id>/manifest.json   what was read, with which model and options; written once
          saves/          the state (``saves``)
          rows.db         every sentence's figures (``rows``)
-         passages.db     the passages, to be found again (``passages``)
+         asked.jsonl     the questions put to the text, and the evidence shown
          lock            held by whoever writes
 
 No path is ever taken from a manifest. Knows nothing of models or sessions.
@@ -50,10 +50,6 @@ class Reading:
     @property
     def rows(self) -> Path:
         return self.folder / "rows.db"
-
-    @property
-    def passages(self) -> Path:
-        return self.folder / "passages.db"
 
     @property
     def outdated(self) -> bool:
@@ -114,7 +110,7 @@ def load(folder: Path) -> Reading:
     """The reading in ``folder``; a damaged manifest is told in ``damage``."""
     path = folder / "manifest.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(files.read(path))
     except FileNotFoundError:
         return Reading(folder, damage="manifest.json is missing")
     except (OSError, ValueError, RecursionError) as error:

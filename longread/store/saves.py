@@ -143,7 +143,7 @@ def newest(folder: Path) -> tuple[Save | None, list[str]]:
 def read(path: Path) -> tuple[Save, str]:
     """The save in ``path``, and what is wrong with its record ("" for nothing)."""
     try:
-        record = json.loads((path / _RECORD).read_text(encoding="utf-8"))
+        record = json.loads(files.read(path / _RECORD))
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or "not JSON"
         return Save(path, {}), f"{_RECORD} cannot be read ({why})"

@@ -254,7 +254,9 @@ def _asked(reading: Reading) -> tuple[list[Asked], tuple[str, ...]]:
     """What was asked so far, and what is wrong with the record of it."""
     path, found, lost = reading.folder / "asked.jsonl", [], 0
     try:
-        lines = path.read_bytes().splitlines() if path.is_file() and not path.is_symlink() else []
+        lines = files.read(path).splitlines()
+    except FileNotFoundError:
+        return [], ()
     except OSError as error:
         return [], (f"asked.jsonl cannot be read ({error.strerror})",)
     for line in lines:

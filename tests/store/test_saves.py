@@ -128,6 +128,22 @@ def test_a_manifest_that_is_not_this_readings(root, one, change, says):
     assert "readings rm" in error.value.hint
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes and links are POSIX")
+@pytest.mark.parametrize(
+    "put", [lambda path: os.mkfifo(path), lambda path: path.symlink_to(path.parent / "elsewhere.json")]
+)
+def test_what_is_no_ordinary_file_is_damage_and_nobody_waits_for_it(root, one, put):
+    _save(one, 1)
+    newer = _save(one, 2).folder / "state.json"
+    for path in (newer, one.folder / "manifest.json"):
+        path.rename(path.parent / "elsewhere.json")
+        put(path)
+    found, wrong = saves.sound(one.saves)
+    assert [save.blocks for save in found] == [1] and "cannot be read" in wrong[0]
+    (left,) = Library(root).all()
+    assert "manifest.json cannot be read" in left.damage
+
+
 def test_names_of_readings(root, one):
     library = Library(root)
     for word in ("novel.txt", "the mud book", "Mud", "/books/novel.txt", one.id, one.id[:6]):
