@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 KEPT = 2
 SCHEMA = 1
 _TENSORS, _RECORD = "state.safetensors", "state.json"
+_HALVES = "bfloat16"  # which tensors stand there as int16
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,12 @@ class Save:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor, on the CPU."""
+        import torch
         from safetensors.torch import load_file
 
-        return load_file(self.folder / _TENSORS)
+        halves = self.record.get(_HALVES, ())
+        loaded = load_file(self.folder / _TENSORS)
+        return {k: v.view(torch.bfloat16) if k in halves else v for k, v in loaded.items()}
 
     def columns(self, prefix: str = "blocks.") -> dict[str, np.ndarray]:
         """The arrays whose names begin with ``prefix``, without it; needs no torch."""
@@ -80,14 +84,24 @@ class Save:
 
 def write(folder: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Save:
     """A new current save in ``folder``; older ones than the last two go. Raises OSError."""
-    from safetensors.torch import save
+    import torch
+    from safetensors.numpy import save
 
     folder.mkdir(mode=0o700, exist_ok=True)
     number = max((int(path.name) for path in _folders(folder)), default=0) + 1
     spare, final = folder / f".{number}.{os.getpid()}", folder / f"{number:06d}"
-    data = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
+    # As arrays: safetensors.torch.save keeps 6 KB for ever for each size of tensor that it has written.
+    # NumPy has no bfloat16, so those go as their bits.
+    halves = [name for name, tensor in tensors.items() if tensor.dtype == torch.bfloat16]
+    data = save(
+        {
+            name: (t.view(torch.int16) if name in halves else t).numpy()
+            for name, t in ((name, tensor.detach().cpu().contiguous()) for name, tensor in tensors.items())
+        }
+    )
     whole = {
         **record,
+        _HALVES: halves,
         "schema": SCHEMA,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -43,6 +43,23 @@ def _save(one: reading.Reading, blocks: int, **record) -> saves.Save:
     return saves.write(one.saves, {"blocks": blocks, "complete": False, **record}, tensors)
 
 
+def test_tensors_of_every_kind_come_back(one):
+    made = {
+        "half": torch.tensor([[1.5, -2.0], [0.1, 3e30]], dtype=torch.bfloat16),
+        "float16": torch.ones(2, dtype=torch.float16),
+        "steps": torch.tensor(7),
+        "nothing": torch.zeros(0, 3),
+        "bytes": torch.arange(5, dtype=torch.uint8),
+        "turned": torch.arange(6.0).reshape(2, 3).T,
+    }
+    saves.write(one.saves, {"blocks": 1}, made)
+    found = one.newest().tensors()
+    assert {name: (t.dtype, t.shape) for name, t in found.items()} == {
+        name: (t.dtype, t.shape) for name, t in made.items()
+    }
+    assert all(torch.equal(found[name], t) for name, t in made.items())
+
+
 def test_what_is_written_comes_back(one):
     _save(one, 3, share=0.5)
     (save,), wrong = saves.sound(one.saves)
