@@ -1,8 +1,9 @@
 """A conversation without end: turns in a rolling window, and what has left it in the adapter.
 
 Knows a head that stays as the sinks, the ids of every turn since, how one is taken back,
-and how what no token can see any more is learned. Knows token ids only: no template, no
-text, no commands. The model must be attached whenever anything here runs.
+and how what no token can see any more is learned: the user's words, never the model's own,
+which it would repeat until it said nothing else (docs/log.md). Knows token ids only: no
+template, no text, no commands. The model must be attached whenever anything here runs.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _KEPT = 4  # turns whose adapter can be brought back; each is three times the ad
 
 @dataclass(frozen=True)
 class Learned:
-    """One block that had left the window. ``nll`` is its mean NLL (nats a token) before the step;
-    ``warning`` is for the user, where the watch brought an earlier adapter back."""
+    """One block that had left the window. ``tokens`` are those of the user, ``nll`` is their mean NLL (nats)
+    before the step; ``warning`` is for the user, where the watch brought an earlier adapter back."""
 
     tokens: int
     nll: float
@@ -50,17 +51,28 @@ class Conversation:
         lends the rest.
     shape
         Window and sinks; ``shape.block`` is how much is learned at once.
+    marks
+        Ids of the template's own: they are said and never learned. An adapter that learns where answers end
+        ends them sooner and sooner.
     lora
         The adapter, set and taken away between turns by whoever owns it; None for none.
     """
 
     def __init__(
-        self, backbone: Backbone, head: Sequence[int], shape: Shape, *, lora: TempLora | None = None
+        self,
+        backbone: Backbone,
+        head: Sequence[int],
+        shape: Shape,
+        *,
+        marks: Collection[int] = (),
+        lora: TempLora | None = None,
     ) -> None:
         self.backbone = backbone
         self.shape = shape
         self._head = len(head)
         self._stream = array("i", head)
+        self._marks = frozenset(marks)
+        self._users = bytearray(len(head))  # 1 for each token that is the user's
         self._turns: list[int] = []  # where each began
         self._policy: KVPolicy | None = None
         self._sound = True  # whether the policy holds what the stream says
@@ -111,12 +123,12 @@ class Conversation:
         where the stream ends; ValueError where it is empty.
         """
         self._turns.append(len(self._stream))
-        ids = list(ids)
+        ids, users = list(ids), 1
         if not ids:
-            ids = [self._stream.pop()] if self._stream else []
+            ids, users = ([self._stream.pop()], self._users.pop()) if self._stream else ([], 0)
             self._policy = None  # the state after the last token was not kept: it is said again
         prompt = self._ready(ids)
-        self._stream.extend(ids)
+        self._say(ids, users=users)
         self._sound = False
         with closing(
             generate_ids(
@@ -135,16 +147,18 @@ class Conversation:
                 except StopIteration as end:
                     self._sound = True
                     return end.value
-                self._stream.append(token)
+                self._say([token], users=0)
                 # Between two tokens the policy holds all of the stream; within one, who knows.
                 self._sound = True
                 yield token
                 self._sound = False
 
-    def add(self, ids: Sequence[int]) -> None:
-        """Say ``ids`` without an answer, as a turn of their own: a saved turn, or a text to go on from."""
+    def add(self, ids: Sequence[int], answer: Sequence[int] = ()) -> None:
+        """Say ``ids``, and an ``answer`` that the model once gave, as a turn of their own: a saved turn, or a
+        text to go on from."""
         self._turns.append(len(self._stream))
-        self._stream.extend(ids)
+        self._say(ids, users=1)
+        self._say(answer, users=0)
         self._policy = None  # made anew, from the end, when it is next needed
 
     def undo(self) -> bool:
@@ -156,7 +170,7 @@ class Conversation:
         if not self._turns:
             return False
         start = self._turns.pop()
-        del self._stream[start:]
+        del self._stream[start:], self._users[start:]
         self._policy = None
         if self._before and self._before[-1][0] >= len(self._turns):
             _, self._learned, state = self._before.pop()
@@ -170,7 +184,8 @@ class Conversation:
         self._before.clear()
 
     def learn(self) -> Iterator[Learned]:
-        """Teach the adapter what has left the window, block by block; nothing without an adapter.
+        """Teach the adapter what of the user's words has left the window, block by block; nothing without an
+        adapter.
 
         Each block is scored before its step, behind the sinks and the tokens that came
         before it. ``undo`` of the present turn takes all of it back.
@@ -181,16 +196,18 @@ class Conversation:
                 self._before.append((turn, self._learned, self._lora.state()))
             start, end = self._learned, self._learned + self.shape.block
             self._learned = end
-            yield self._step(start, end)
+            if any(self._users[start:end]):
+                yield self._step(start, end)
 
     def _step(self, start: int, end: int) -> Learned:
-        sinks, n = min(self.shape.sinks, start), end - start
+        sinks = min(self.shape.sinks, start)
         context = max(sinks, end - (self.shape.window - sinks))
         ids = self._tensor([*self._stream[:sinks], *self._stream[context:end]])
-        without = self._score(ids, n, self._lora.off()) if Watch.due(self._index) else None
+        theirs = torch.tensor([*self._users[start:end]], dtype=torch.bool, device=ids.device)
+        without = self._score(ids, theirs, self._lora.off()) if Watch.due(self._index) else None
         self._index += 1
         with torch.enable_grad():
-            nll = self._nll(ids, n).mean()
+            nll = self._nll(ids, theirs)
             finite = self._lora.step(nll)
         mean, warning = (
             float(nll.detach()),
@@ -198,16 +215,22 @@ class Conversation:
         )
         if without is not None:
             warning = self._watch.judge(mean, without) or warning
-        return Learned(n, mean, warning)
+        return Learned(int(theirs.sum()), mean, warning)
 
-    def _nll(self, ids: Tensor, n: int) -> Tensor:
-        """NLL [n] of the last ``n`` of ``ids``; the very first has nothing before it and is left out."""
-        n = min(n, len(ids) - 1)
-        return self.backbone.nll(self.backbone.hidden(ids)[-n - 1 : -1], ids[-n:])
+    def _nll(self, ids: Tensor, theirs: Tensor) -> Tensor:
+        """Mean NLL of those of the last ``len(theirs)`` of ``ids`` that ``theirs`` marks. A stream's very
+        first token has nothing before it and is left out."""
+        n = min(len(theirs), len(ids) - 1)
+        theirs = theirs[-n:]
+        return self.backbone.nll(self.backbone.hidden(ids)[-n - 1 : -1][theirs], ids[-n:][theirs]).mean()
 
-    def _score(self, ids: Tensor, n: int, switched) -> float:
+    def _score(self, ids: Tensor, theirs: Tensor, switched) -> float:
         with torch.no_grad(), switched:
-            return float(self._nll(ids, n).mean())
+            return float(self._nll(ids, theirs))
+
+    def _say(self, ids: Sequence[int], *, users: int) -> None:
+        self._stream.extend(ids)
+        self._users.extend(users * (token not in self._marks) for token in ids)
 
     def _gone(self) -> int:
         """The first token of the stream, sinks apart, that the next one can still see."""

@@ -165,6 +165,23 @@ def test_only_what_left_the_window_is_learned(backbone, lora):
     assert lora.steps == 2 and lora.sha256() != before
 
 
+def test_its_own_words_are_never_learned(backbone, lora):
+    conversation = Conversation(backbone, HEAD, SHAPE, lora=lora)
+    conversation.add(words(5, 0), words(19, 1))
+    conversation.add(words(60, 2))
+    learned = conversation.learn()
+    first = next(learned)
+    assert first.tokens == 5
+    stream = torch.tensor([*HEAD, *words(5, 0), *words(3, 1)])
+    with torch.no_grad(), lora.off():
+        logits = backbone.model(stream[None]).logits[0]
+    theirs = slice(len(HEAD), len(HEAD) + 5)
+    expected = torch.nn.functional.cross_entropy(logits[len(HEAD) - 1 : len(HEAD) + 4], stream[theirs])
+    assert first.nll == pytest.approx(float(expected), rel=1e-5)
+    # Two blocks of the model's own bring no step.
+    assert next(learned).tokens == 8 and lora.steps == 2
+
+
 def test_what_is_learned_is_scored_first(backbone, lora):
     conversation = Conversation(backbone, HEAD, SHAPE, lora=lora)
     ids = words(60, 0)

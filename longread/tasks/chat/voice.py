@@ -54,7 +54,7 @@ class Voice:
         shape = shape_for(backbone, memory, len(head), learned_sink=self._loaded.learned_sink)
         if tail and self._turns is None:
             head += encoder.encode(tail)[-(shape.window - shape.sinks - 1) :]
-        self.conversation = Conversation(backbone, head, shape)
+        self.conversation = Conversation(backbone, head, shape, marks=encoder.special_ids())
         self.speed: float | None = None  # tokens a second of the last answer
         for turn in turns:
             self._remember(turn)
@@ -147,9 +147,10 @@ class Voice:
         if turn.kind == "chat" and self._turns is not None:
             said = self._user(turn.said, turn.evidence)
             ids = self._turns.turn(said, first=self.conversation.turns == 0)
-            self.conversation.add([*ids, *self._onward(turn.answer)])
+            self.conversation.add(ids, self._onward(turn.answer))
         elif turn.kind == "continue":
-            self.conversation.add(self._onward(turn.said + turn.answer))
+            words, whole = self._onward(turn.said), self._onward(turn.said + turn.answer)
+            self.conversation.add(whole[: len(words)], whole[len(words) :])
 
 
 def _remark(reason: str, text: str) -> Iterator[Event]:
