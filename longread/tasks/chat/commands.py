@@ -38,7 +38,7 @@ COMMANDS: dict[str, Command] = {
                 choices=("short", "medium", "long")),
         Command("continue", "[WORDS]", "let the model write on from where text or talk ends"),
         Command("evidence", "", "the passages behind the last answer"),
-        Command("learn", "on|off", "read the book, and what leaves the window, with an adapter that learns; "
+        Command("learn", "on|off", "read the book, and what you say, with an adapter that learns; "
                 "off puts it aside", choices=("on", "off")),
         Command("status", "", "book, share read, window, adapter, where this is saved"),
         Command("undo", "", "take the last turn back"),

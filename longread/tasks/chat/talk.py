@@ -190,7 +190,7 @@ class Talk:
         self._bench.learn(True)
         job = None if self._book is None else self._book.job
         if job is None or self._bench.share(job) >= 1:
-            yield Note("what leaves the window of this conversation is learned from now on")
+            yield Note("what you say is learned from now on, as it leaves the window")
             return
         if self._voice is not None and not self._voice.conversation.turns:
             self._voice = None  # it is to go on from where the reading comes to
@@ -201,7 +201,7 @@ class Talk:
         except Interrupted:
             yield Note(f"stopped at {self._bench.share(job):.0%} of the book; /learn on reads on")
         else:
-            yield Note("the book is read; what leaves the window of this conversation is learned from now on")
+            yield Note("the book is read; what you say is learned from now on, as it leaves the window")
 
     def _plan(self, job: reading.Job) -> Planned:
         loaded, shape = self._bench.loaded, self._bench.session().shape

@@ -88,7 +88,7 @@ class Voice:
             self.conversation.undo()
 
     def learn(self) -> Iterator[Event]:
-        """The adapter learns what has left the window."""
+        """The adapter learns what of the user's words has left the window."""
         self._tie()
         for block in self.conversation.learn():
             if block.warning:
