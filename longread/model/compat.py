@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 # Frequencies that change with the length of what is rotated: such a model must see no position past its own.
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
+STATE_SPACE = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
 
 
 def decoder(model: nn.Module) -> nn.Module:
@@ -28,10 +29,18 @@ def decoder(model: nn.Module) -> nn.Module:
 
 
 def linear_names(model: nn.Module) -> list[str]:
-    """Names of every linear layer but the head, sorted: the LoRA targets."""
+    """Names of every linear layer but the head, sorted: the LoRA targets.
+
+    Without those that PEFT takes no adapter for: a state-space layer's kernels read their weights directly.
+    """
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer, stored the other way round
+
     head = model.get_output_embeddings()
+    left = {"out_proj"} if model.config.model_type in STATE_SPACE else set()
     return sorted(
-        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear | Conv1D) and layer is not head and name.rpartition(".")[2] not in left
     )
 
 
@@ -47,16 +56,16 @@ class HeadParts:
 
 def head_parts(model: nn.Module) -> HeadParts:
     """Weight, bias, logit scale and soft cap of the model's head."""
-    head = model.get_output_embeddings()
-    config = model.config
-    scale = 1.0
+    head, config = model.get_output_embeddings(), model.config
+    scale, cap = 1.0, None
     if getattr(config, "logits_scaling", None):  # granite divides
         scale = 1.0 / config.logits_scaling
-    elif getattr(config, "logit_scale", None):  # cohere multiplies
-        scale = config.logit_scale
-    return HeadParts(
-        head.weight, getattr(head, "bias", None), scale, getattr(config, "final_logit_softcapping", None)
-    )
+    for name in ("logit_scale", "lm_head_multiplier"):  # cohere and falcon-h1 multiply
+        if isinstance(getattr(config, name, None), int | float) and config.model_type != "mpt":
+            scale = float(getattr(config, name))
+    for name in ("final_logit_softcapping", "logits_soft_cap"):  # gemma 2, recurrentgemma
+        cap = cap or getattr(config, name, None)
+    return HeadParts(head.weight, getattr(head, "bias", None), scale, cap)
 
 
 def attention_layers(model: nn.Module) -> dict[int, nn.Module]:
@@ -73,7 +82,14 @@ def attention_kind(layer: nn.Module) -> str:
     """What one of ``attention_layers`` sees, in words: "full", "sliding 512", "full, unrotated"."""
     sliding = getattr(layer, "sliding_window", None)
     sees = f"sliding {sliding}" if isinstance(sliding, int) else "full"
-    return sees if getattr(layer, "use_rope", True) else f"{sees}, unrotated"
+    return sees if _rotates(layer) else f"{sees}, unrotated"
+
+
+def _rotates(layer: nn.Module) -> bool:
+    """Whether an attention module marks positions: SmolLM3 says so, in Cohere 2 only sliding ones do."""
+    if type(layer).__name__ == "Cohere2Attention":
+        return layer.sliding_window is not None
+    return bool(getattr(layer, "use_rope", True))
 
 
 def rotation_kind(config: Any) -> str:
@@ -100,7 +116,7 @@ def trained_length(config: Any) -> int | None:
     for table in _rope_tables(config):
         if table.get("rope_type") in LENGTH_DEPENDENT and table.get("original_max_position_embeddings"):
             return table["original_max_position_embeddings"]
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len"):
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "context_length"):
         if getattr(config, name, None):
             return getattr(config, name)
     return None
@@ -167,7 +183,7 @@ class Rotations:
 
     def of(self, layer: nn.Module) -> Rotation | None:
         """The rotation that the attention module ``layer`` applies."""
-        if self._table is None or not getattr(layer, "use_rope", True):
+        if self._table is None or not _rotates(layer):
             return None
         name = "inv_freq"
         if not hasattr(self._table, name):  # one table a layer type (gemma3)
@@ -188,7 +204,9 @@ def _interleaved(layer_class: type) -> bool:
         return False
     unit = torch.zeros(1, 1, 1, 8)
     unit[..., 0] = 1.0
-    cos, sin = torch.full((1, 1, 8), 0.6), torch.full((1, 1, 8), 0.8)
+    # Nearly all functions take an angle for each dimension, GPT-OSS's one for each pair.
+    width = 4 if layer_class.__name__.startswith("GptOss") else 8
+    cos, sin = torch.full((1, 1, width), 0.6), torch.full((1, 1, width), 0.8)
     rotated, _ = rotate(unit, unit, cos, sin)
     return bool(rotated[..., 1].abs().item() > 0.5)
 
@@ -230,6 +248,7 @@ def inject_adapter(model: nn.Module, *, rank: int, alpha: float, dropout: float,
         task_type="CAUSAL_LM",
     )
     layers = [model.get_submodule(name) for name in targets]
+    config.fan_in_fan_out = any(type(layer).__name__ == "Conv1D" for layer in layers)
     if all(type(layer) is nn.Linear for layer in layers):  # a quantised layer needs PEFT's own for its kind
         config._register_custom_module({nn.Linear: _one_node_linear()})
     with warnings.catch_warnings():

@@ -24,7 +24,8 @@ LEARNING = 3.0
 _TILE = 256  # rows of attention at once (longread_kernels)
 _LOGITS = 1 << 24  # logits at once (longread_kernels)
 _TEXT = 25_000_000  # bytes of tokenizer and text
-_UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2"}
+_UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2", "falcon", "mpt"}
+_TIED = {"smollm3", "gemma", "gemma2", "gemma3_text", "gpt2", "cohere", "cohere2", "falcon", "mpt"}
 
 
 @dataclass(frozen=True)
@@ -65,31 +66,54 @@ class Figures:
     tied: bool
     gated: bool
     normed: bool  # queries and keys have norms of their own
+    experts: int  # 0 for one MLP that all tokens go through
+    chosen: int  # MLPs that a token goes through
+
+    @property
+    def attention(self) -> int:
+        """Parameters of one layer's attention."""
+        return self.width * self.dim * (2 * self.heads + 2 * self.kv)
+
+    @property
+    def mlp(self) -> int:
+        """Parameters of one MLP."""
+        return (3 if self.gated else 2) * self.width * self.inner
 
     @property
     def layer(self) -> int:
-        """Parameters of one layer's matrices."""
-        mlp = (3 if self.gated else 2) * self.width * self.inner
-        return self.width * self.dim * (2 * self.heads + 2 * self.kv) + mlp
+        """Parameters of one layer's matrices, those that choose between experts included."""
+        return self.attention + max(1, self.experts) * self.mlp + self.experts * self.width
+
+    @property
+    def active(self) -> int:
+        """Parameters of one layer that a token is multiplied with."""
+        return self.attention + self.chosen * self.mlp
 
 
 def figures(config: Mapping[str, Any]) -> Figures:
     """The figures of a config.json, whatever its family calls them."""
-    width = config.get("hidden_size") or config.get("n_embd") or 0
-    heads = config.get("num_attention_heads") or config.get("n_head") or 1
     kind = config.get("model_type")
+
+    def first(*names: str) -> Any:
+        return next((config[name] for name in names if config.get(name)), None)
+
+    width = first("hidden_size", "n_embd", "d_model") or 0
+    heads = first("num_attention_heads", "n_head", "n_heads") or 1
+    experts = first("num_local_experts", "num_experts") or 0
     return Figures(
         width=width,
-        layers=config.get("num_hidden_layers") or config.get("n_layer") or 0,
-        inner=config.get("intermediate_size") or 4 * width,
+        layers=first("num_hidden_layers", "n_layer", "n_layers") or 0,
+        inner=first("intermediate_size", "ffn_hidden_size", "n_inner") or 4 * width,
         heads=heads,
-        kv=config.get("num_key_value_heads") or heads,
+        kv=first("num_key_value_heads", "num_kv_heads") or heads,
         dim=config.get("head_dim") or width // heads,
         vocabulary=config.get("vocab_size", 0),
         # What a config leaves out is what its family does.
-        tied=config.get("tie_word_embeddings", kind in {"smollm3", "gemma", "gemma2", "gpt2"}),
+        tied=config.get("tie_word_embeddings", kind in _TIED),
         gated=kind not in _UNGATED,
         normed=kind in {"qwen3", "gemma3_text", "olmo2"},
+        experts=experts,
+        chosen=first("num_experts_per_tok") or 1 if experts else 1,
     )
 
 
@@ -102,7 +126,7 @@ def parameter_count(config: Mapping[str, Any]) -> int:
 def adapter_parameters(config: Mapping[str, Any], rank: int) -> int:
     """Parameters of a LoRA of this rank on every linear layer but the head."""
     m = figures(config)
-    mlp = (3 if m.gated else 2) * (m.width + m.inner)
+    mlp = 0 if m.experts else (3 if m.gated else 2) * (m.width + m.inner)
     attention = 2 * (m.width + m.heads * m.dim) + 2 * (m.width + m.kv * m.dim)
     return rank * m.layers * (attention + mlp)
 
@@ -146,7 +170,7 @@ def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn:
     if not learn:
         return (2 * (attention + copies) + working + 4 * rows * m.width) * value + _TEXT
     # The residual stream before each norm, and its norm; gate, its activation, up, and their product.
-    linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.inner + 7 * rank)
+    linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.chosen * m.inner + 7 * rank)
     norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
     logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
     saved = m.layers * (attention + copies + linear + norms)
@@ -159,7 +183,7 @@ def speed(config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool) 
     2 FLOP a parameter that multiplies, 4 a head's dimension and key in sight.
     """
     m = figures(config)
-    matrices = m.layers * m.layer + m.vocabulary * m.width
+    matrices = m.layers * m.active + m.vocabulary * m.width
     attention = 4 * m.layers * m.heads * m.dim * sizes.window
     cost = (2.0 * matrices + attention) * (LEARNING if learn else 1.0)
     return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)

@@ -16,9 +16,10 @@ from torch import nn
 from longread.errors import ModelError, UnsupportedError
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
-from longread.model.find import Found, find_model, has_template, special_token
+from longread.model.find import Found, find_model, has_template
 from longread.model.fingerprint import fingerprint
-from longread.model.probe import MakePolicy, Verdict, remembered_verdict
+from longread.model.prefix import prefix_of
+from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
 from longread.model.tokens import Encoder, load_encoder
 
 
@@ -60,10 +61,17 @@ def load_model(
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
     verdict = remembered_verdict(model, weights, make_policy)
-    prefix, learned = _prefix(found)
+    backbone = Backbone(model, stateful=verdict.agrees)
+    if not verdict.agrees and not head_agrees(backbone):
+        raise UnsupportedError(
+            f"{name} scores its words in a way that longread does not know (model type "
+            f"{model.config.model_type})",
+            "use a model of a family in docs/reference/models.md",
+        )
+    prefix, learned = prefix_of(found)
     return LoadedModel(
         name=name,
-        backbone=Backbone(model, stateful=verdict.agrees),
+        backbone=backbone,
         encoder=encoder,
         trust=trust_in(found.entry, parameters, has_template(found)),
         parameters=parameters,
@@ -175,15 +183,3 @@ def outline(found: Found) -> nn.Module:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _prefix(found: Found) -> tuple[list[int], bool]:
-    """The ids that begin every stream, and whether they are a sink that the model learned."""
-    from tokenizers import Tokenizer
-
-    learned = found.entry.learned_sink if found.entry else None
-    text = learned or special_token(found, "bos_token")
-    if text is None:
-        return [], False
-    token = Tokenizer.from_file(str(found.folder / "tokenizer.json")).token_to_id(text)
-    return ([] if token is None else [token]), learned is not None
