@@ -123,8 +123,9 @@ class SinkCache(KVPolicy):
             self._buffers[index] = (k.new_zeros(shape), v.new_zeros((*shape[:3], v.shape[3])))
         keys, values = self._buffers[index]
         end = self._high + n
-        keys[:, :, self._high : end] = k.detach()
-        values[:, :, self._high : end] = v.detach()
+        if not self.backbone.replaying:  # a layer that runs again finds them there
+            keys[:, :, self._high : end] = k.detach()
+            values[:, :, self._high : end] = v.detach()
         if k.requires_grad:  # the block's own keys carry gradients, the kept ones never do
             options["k_new"], options["v_new"] = k, v
         k, v = keys[:, :, self._low : end], values[:, :, self._low : end]

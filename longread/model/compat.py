@@ -28,6 +28,19 @@ def decoder(model: nn.Module) -> nn.Module:
     return model.base_model
 
 
+def layers(decoder: nn.Module) -> list[nn.Module]:
+    """The decoder's layers in order: what transformers would checkpoint, the outermost of it."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    found: list[nn.Module] = []
+    inside: set[nn.Module] = set()
+    for module in decoder.modules():
+        if isinstance(module, GradientCheckpointingLayer) and module not in inside:
+            found.append(module)
+            inside.update(module.modules())
+    return found
+
+
 def linear_names(model: nn.Module) -> list[str]:
     """Names of every linear layer but the head, sorted: the LoRA targets.
 
