@@ -38,13 +38,17 @@ class Shape:
 def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: bool) -> Shape:
     """Sizes for a model, taken from it wherever ``memory`` leaves them open.
 
-    The window is the trained length at most 4,096, the block a quarter of it; sinks
-    are the ``prefix`` (BOS and the template's head), four at least unless the model
-    learned one. ``ModelError`` for sizes that cannot work.
+    The window is the trained length at most 4,096, the block a quarter of it, less where
+    memory asks for it (``backbone.sizes``). What is written needs no room beside it: the
+    window moves along, and no distance exceeds the window's. Sinks are the ``prefix`` (BOS
+    and the template's head), four at least unless the model learned one. ``ModelError`` for
+    sizes that cannot work.
     """
     trained = backbone.trained_length or 2048
-    window = memory.window or min(trained, 4096)
-    block = memory.block or max(1, window // 4)
+    room = backbone.sizes
+    window = memory.window or min(trained, room.window if room else 4096)
+    quarter = max(1, window // 4)
+    block = memory.block or (min(room.block, quarter) if room else quarter)
     sinks = memory.sinks if memory.sinks is not None else (prefix if learned_sink else max(4, prefix))
     if window > trained:
         raise ModelError(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from longread.model import compat
 from longread.model.checkpoint import checkpointed
+from longread.model.fit import Sizes
 
 
 class Attend(Protocol):
@@ -43,13 +44,15 @@ class Backbone:
         Whether layers run again for the gradient rather than keep what it needs: a third more
         time for a learned block, and a layer's memory instead of all layers'.
 
-    ``replaying`` is True while a layer runs again: its keys are in the cache by then.
+    ``replaying`` is True while a layer runs again: its keys are in the cache by then. ``sizes`` are the
+    largest block and window for which there is memory; None where there is enough.
     """
 
     def __init__(self, model: nn.Module, *, stateful: bool = True, checkpointed: bool = False) -> None:
         self.model = model
         self.checkpointed = checkpointed
         self.replaying = False
+        self.sizes: Sizes | None = None
         self.decoder = compat.decoder(model)
         self.stateful = stateful
         self.rotations = compat.Rotations(model)

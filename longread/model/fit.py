@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from longread.model.machine import Machine
-
 WINDOW = 4096  # taken where the trained length is larger, as in engine/session.py
 WORDS = 100_000  # a novel
 # English tokens a word with a vocabulary of 48,000 and more; their tokenizers could not be tried here.
@@ -139,10 +137,14 @@ def needs(
     rank: int = 16,
     learn: bool = True,
     stateful: bool = True,
+    checkpointed: bool = False,
+    parameters: int | None = None,
 ) -> Needs:
     """Peak bytes of reading with a model of this config; ``rank`` counts where ``learn`` holds.
 
-    ``stateful`` is False for a model that is read in chunks without a cache.
+    ``stateful`` is False for a model that is read in chunks without a cache, ``checkpointed``
+    holds where layers run again for the gradient. ``parameters`` are counted in the weights
+    themselves; without them they are reckoned.
     """
     m = figures(config)
     rows = sizes.block if stateful else sizes.window
@@ -152,16 +154,18 @@ def needs(
     cache = 2 * m.layers * m.kv * m.dim * kept * bytes_a_value
     adapter = adapter_parameters(config, rank) if learn else 0
     return Needs(
-        weights=parameter_count(config) * bytes_a_value,
+        weights=(parameters or parameter_count(config)) * bytes_a_value,
         cache=cache,
-        activations=_activations(m, rows, seen, bytes_a_value, rank, learn),
+        activations=_activations(m, rows, seen, bytes_a_value, rank, learn, checkpointed),
         adapter=adapter * 16,
     )
 
 
-def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool) -> int:
+def _activations(
+    m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool, checkpointed: bool
+) -> int:
     """Bytes beside weights, cache and adapter while a block of ``rows`` tokens is read: what backward needs
-    of every layer or, without learning, what attention holds of two."""
+    of every layer, or of one and the others' inputs, or, without learning, what attention holds of two."""
     tile = min(rows, _TILE)
     keys = seen + tile if seen else rows
     attention = m.heads * rows * keys  # softmax's rows, kept for the gradient
@@ -173,11 +177,14 @@ def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn:
     linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.chosen * m.inner + 7 * rank)
     norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
     logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
-    saved = m.layers * (attention + copies + linear + norms)
+    saved = attention + copies + linear + norms
+    saved = saved + m.layers * rows * m.width if checkpointed else m.layers * saved
     return (saved + 2 * working + 3 * rows * m.inner) * value + logits * 4 + _TEXT
 
 
-def speed(config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool) -> float:
+def speed(
+    config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool, checkpointed: bool = False
+) -> float:
     """Tokens a second, estimated from the machine's ``rate`` of matrix products (FLOP/s).
 
     2 FLOP a parameter that multiplies, 4 a head's dimension and key in sight.
@@ -185,34 +192,11 @@ def speed(config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool) 
     m = figures(config)
     matrices = m.layers * m.active + m.vocabulary * m.width
     attention = 4 * m.layers * m.heads * m.dim * sizes.window
-    cost = (2.0 * matrices + attention) * (LEARNING if learn else 1.0)
+    cost = (2.0 * matrices + attention) * (LEARNING + checkpointed if learn else 1.0)
     return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)
 
 
 def default_sizes(config: Mapping[str, Any], window: int | None = None, block: int | None = None) -> Sizes:
     """The sizes that are taken where the user leaves them open."""
-    trained = config.get("max_position_embeddings") or 2048
-    window = window or min(trained, WINDOW)
+    window = window or min(config.get("max_position_embeddings") or 2048, WINDOW)
     return Sizes(block or max(1, window // 4), window)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How a model does on a machine. ``sizes`` are the largest that fit, ``needs`` what they take; ``fits``
-    is False where even the smallest do not, ``shrunk`` says that memory made them smaller."""
-
-    fits: bool
-    shrunk: bool
-    sizes: Sizes
-    needs: Needs
-
-
-def fit(config: Mapping[str, Any], machine: Machine, *, learn: bool = True) -> Fit:
-    """The largest window, by halves, with which the model reads and learns on ``machine``."""
-    first = sizes = default_sizes(config)
-    while True:
-        took = needs(config, sizes, bytes_a_value=machine.bytes_a_value, learn=learn)
-        fits = took.total <= machine.room
-        if fits or sizes.window <= 512:
-            return Fit(fits, sizes != first, sizes, took)
-        sizes = default_sizes(config, sizes.window // 2)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from longread.config import Memory
 from longread.errors import ModelError, UnsupportedError
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
@@ -20,6 +21,7 @@ from longread.model.find import Found, find_model, has_template
 from longread.model.fingerprint import fingerprint
 from longread.model.prefix import prefix_of
 from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
+from longread.model.room import Fit, fitted
 from longread.model.tokens import Encoder, load_encoder
 
 
@@ -28,7 +30,8 @@ class LoadedModel:
     """A model in memory, ready to read.
 
     ``prefix`` is what begins every stream (learned sink, BOS); ``learned_sink`` says that
-    the model was trained with it and needs no other sinks.
+    the model was trained with it and needs no other sinks. ``fit`` is what the machine's
+    memory made of the reading, ``fit_says`` the same in a line, empty where nothing was given up.
     """
 
     name: str
@@ -41,6 +44,8 @@ class LoadedModel:
     weights: str
     verdict: Verdict
     found: Found
+    fit: Fit
+    fit_says: str
 
     @property
     def model(self) -> nn.Module:
@@ -48,10 +53,16 @@ class LoadedModel:
 
 
 def load_model(
-    name: str, make_policy: MakePolicy, *, device: str = "auto", dtype: str = "auto"
+    name: str,
+    make_policy: MakePolicy,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    memory: Memory = Memory(),  # noqa: B008  (frozen)
 ) -> LoadedModel:
     """Load the model called ``name`` (see ``find_model``), prove it with the KV policies that
-    ``make_policy`` makes, and say what it is trusted with."""
+    ``make_policy`` makes, and say what it is trusted with and how it fits to be read with as ``memory``
+    has it."""
     found = find_model(name)
     encoder = load_encoder(found.folder)
     place = pick_device(device)
@@ -61,7 +72,9 @@ def load_model(
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
     verdict = remembered_verdict(model, weights, make_policy)
-    backbone = Backbone(model, stateful=verdict.agrees)
+    how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=verdict.agrees)
+    backbone = Backbone(model, stateful=verdict.agrees, checkpointed=how.checkpointed)
+    backbone.sizes = how.sizes if how.shrunk else None
     if not verdict.agrees and not head_agrees(backbone):
         raise UnsupportedError(
             f"{name} scores its words in a way that longread does not know (model type "
@@ -80,6 +93,8 @@ def load_model(
         weights=weights,
         verdict=verdict,
         found=found,
+        fit=how,
+        fit_says=how.says(machine.room),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from longread.config import Memory, Options
 from longread.errors import LongreadError
-from longread.model import cached, fit
+from longread.model import cached, fit, room
 from longread.model.catalog import Entry, catalogue, trust_in
 from longread.model.choice import config_of, recommended
 from longread.model.find import Found, find_model, has_template
@@ -81,7 +81,7 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
     config = found.config if found is not None else config_of(entry)
     told: dict[str, Any] = {}
     if config.get("hidden_size") and config.get("num_hidden_layers"):
-        how = fit.fit(config, machine)
+        how = room.fit(config, machine)
         tokens = fit.WORDS * (entry.tokens_a_word or fit.TOKENS_PER_WORD)
         read, learn, measured = _hours(tokens, found, config, how.sizes, machine)
         told = {

@@ -106,7 +106,10 @@ def load(job: Job) -> LoadedModel:
     from longread.model.load import load_model
 
     with job.tally.phase("load"):
-        return load_model(job.options.model, make_policy, device=job.options.device, dtype=job.options.dtype)
+        options = job.options
+        return load_model(
+            options.model, make_policy, device=options.device, dtype=options.dtype, memory=options.memory
+        )
 
 
 def shape_of(loaded: LoadedModel, options: Options) -> Shape:
@@ -132,9 +135,14 @@ def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int
     )
     if not stateful:
         yield job.warn(f"{loaded.name} is read in chunks without a cache: {loaded.verdict.why}")
+    if loaded.fit_says:
+        yield job.warn(loaded.fit_says)
     if loaded.encoder.note:
         yield Note(loaded.encoder.note)
-    plan = estimate.plan(job, loaded.found, loaded.encoder, shape, stateful=stateful)
+    checkpointed = loaded.backbone.checkpointed
+    plan = estimate.plan(
+        job, loaded.found, loaded.encoder, shape, stateful=stateful, checkpointed=checkpointed
+    )
     seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes) if writes else 0.0
     yield Planned(**{**vars(plan), "seconds": plan.seconds * passes + seconds})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from longread.model import fit
+from longread.model import fit, room
 from longread.model.catalog import catalogue
 from longread.model.machine import Machine, memory
 from tests.tiny import FAMILIES
@@ -55,9 +55,11 @@ def test_speed_falls_with_size_window_and_learning():
 
 def test_a_model_that_fits_nowhere_says_so():
     small = Machine(int(2e9), 2, 1e9)
-    assert fit.fit(POCKET, small) == fit.Fit(True, False, fit.Sizes(128, 512), fit.needs(POCKET, SIZES))
+    assert room.fit(POCKET, small) == room.Fit(
+        True, False, fit.Sizes(128, 512), fit.needs(POCKET, SIZES), wanted=fit.needs(POCKET, SIZES).total
+    )
     large = {**catalogue()["qwen3-4b"].shape, "max_position_embeddings": 4096}
-    assert not fit.fit(large, small).fits
+    assert not room.fit(large, small).fits
 
 
 def test_this_machine_has_memory():
