@@ -60,7 +60,9 @@ class SinkCache(KVPolicy):
             raise ValueError(
                 f"the first block has {len(ids)} tokens and must be the {self.sinks} sinks alone"
             )
+        self.whole = False
         self._make_room(len(ids))
+        self.whole = True
         self._turns = {}
         self._staged = len(ids)
         positions = torch.arange(self._seen, self._seen + len(ids), device=ids.device) - self._base
@@ -84,6 +86,15 @@ class SinkCache(KVPolicy):
         self._seen -= len(ids)
         self.forward(ids)
         self.commit()
+
+    def narrow(self, window: int) -> None:
+        low = max(self._low, self._high - (window - self.sinks - 1))
+        kept = {
+            index: tuple(_placed(t[:, :, low : self._high], 0, window + window // 4) for t in pair)
+            for index, pair in self._buffers.items()
+        }
+        self.window, self._buffers = window, kept
+        self._low, self._high = 0, self._high - low
 
     def _make_room(self, n: int) -> None:
         """Before a block of ``n``: move the kept window to the front if the buffer would run over, and the

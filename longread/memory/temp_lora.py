@@ -116,8 +116,12 @@ class TempLora:
             for group in self._optimizer.param_groups:
                 group["lr"] = self.current_rate
             self._optimizer.step()
-        self._flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
+        self.forget_gradients()
         return finite
+
+    def forget_gradients(self) -> None:
+        """Drop what an unfinished backward pass has left."""
+        self._flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
 
     @property
     def current_rate(self) -> float:
