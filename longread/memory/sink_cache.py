@@ -44,7 +44,7 @@ class SinkCache(KVPolicy):
         self._staged = 0
         self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
         self._sinks: dict[int, tuple[Tensor, Tensor]] = {}
-        self._turns: dict[int, tuple[Tensor, Tensor] | None] = {}
+        self._turns: dict[tuple[int, torch.device], tuple[Tensor, Tensor] | None] = {}
 
     @property
     def seen(self) -> int:
@@ -161,7 +161,7 @@ class SinkCache(KVPolicy):
         rotation = self.backbone.rotations.of(layer)
         if rotation is None:
             return q
-        key = id(rotation)
+        key = (id(rotation), q.device)
         if key not in self._turns:  # once a block, not once a layer
             place = torch.arange(self._seen, self._seen + q.shape[2])
             angle = place.clamp(max=self.window - 1) - (place - self._base)

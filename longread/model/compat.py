@@ -264,10 +264,29 @@ def inject_adapter(model: nn.Module, *, rank: int, alpha: float, dropout: float,
     config.fan_in_fan_out = any(type(layer).__name__ == "Conv1D" for layer in layers)
     if all(type(layer) is nn.Linear for layer in layers):  # a quantised layer needs PEFT's own for its kind
         config._register_custom_module({nn.Linear: _one_node_linear()})
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _as_if_there(layers):
         # PEFT 0.21 asks the model for a property that transformers 5.23 has renamed.
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config, autocast_adapter_dtype=True)
+
+
+@contextmanager
+def _as_if_there(layers: list[nn.Module]) -> Iterator[None]:
+    """Within the context weights that wait elsewhere seem to be where they will be at work: PEFT puts an
+    adapter beside the weight, and beside one without data it would have none either."""
+    waiting = []
+    for layer in layers:
+        hook = getattr(layer, "_hf_hook", None)
+        if hook is not None and hook.offload:
+            for name, held in list(layer.named_parameters(recurse=False)):
+                waiting.append((layer, name, held))
+                stand_in = torch.zeros(1, dtype=held.dtype, device=hook.execution_device).expand(held.shape)
+                setattr(layer, name, nn.Parameter(stand_in, requires_grad=False))
+    try:
+        yield
+    finally:
+        for layer, name, held in waiting:
+            setattr(layer, name, held)
 
 
 @cache
@@ -279,6 +298,17 @@ def _one_node_linear() -> type:
     class OneNodeLinear(Linear):
         def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             names = self.active_adapters
+            hook = getattr(self.base_layer, "_hf_hook", None)
+            if hook is None or not hook.offload:
+                return self._computed(x, names, *args, **kwargs)
+            # accelerate brings the weights when the layer is called, and we call what is inside it.
+            hook.pre_forward(self.base_layer)
+            try:
+                return self._computed(x, names, *args, **kwargs)
+            finally:
+                hook.post_forward(self.base_layer, None)
+
+        def _computed(self, x: Tensor, names: list[str], *args: Any, **kwargs: Any) -> Tensor:
             if len(names) == 1 and not (self.disable_adapters or args or kwargs):
                 (name,) = names
                 down, up, base = self.lora_A[name], self.lora_B[name], self.base_layer
@@ -293,8 +323,17 @@ def _one_node_linear() -> type:
 
 
 def remove_adapter(peft_model: Any) -> None:
-    """Give the base model its own linear layers back."""
-    peft_model.unload()
+    """Give the base model its own linear layers back.
+
+    PEFT's own ``unload`` would load every weight that waits elsewhere.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    model = peft_model.get_base_model()
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, layer.get_base_layer())
 
 
 @contextmanager

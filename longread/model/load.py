@@ -7,8 +7,10 @@ cache, adapter or text.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +21,7 @@ from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
 from longread.model.find import Found, find_model, has_template
 from longread.model.fingerprint import fingerprint
+from longread.model.placement import device_map
 from longread.model.prefix import prefix_of
 from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
 from longread.model.room import Fit, fitted
@@ -66,14 +69,17 @@ def load_model(
     found = find_model(name)
     encoder = load_encoder(found.folder)
     place = pick_device(device)
-    model = _from_pretrained(found, pick_dtype(dtype, place)).to(place).eval()
+    how, machine = fitted(found, memory, device=device, dtype=dtype)
+    model = _placed(found, pick_dtype(dtype, place), place, how, every=device == "auto").eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
     verdict = remembered_verdict(model, weights, make_policy)
     how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=verdict.agrees)
-    backbone = Backbone(model, stateful=verdict.agrees, checkpointed=how.checkpointed)
+    # What waits elsewhere would all be on the card at once if layers kept what the gradient needs.
+    twice = how.checkpointed or any(p.is_meta for p in model.parameters())
+    backbone = Backbone(model, stateful=verdict.agrees, checkpointed=twice)
     backbone.sizes = how.sizes if how.shrunk else None
     if not verdict.agrees and not head_agrees(backbone):
         raise UnsupportedError(
@@ -96,6 +102,19 @@ def load_model(
         fit=how,
         fit_says=how.says(machine.room),
     )
+
+
+def _placed(found: Found, dtype: torch.dtype, place: torch.device, how: Fit, *, every: bool) -> nn.Module:
+    """The model on ``place``; where that does not hold it, on ``every`` card and in the machine's memory."""
+    if place.type == "cuda":
+        first = place.index or 0
+        cards = list(range(torch.cuda.device_count())) if every else [first]
+        rooms = [torch.cuda.mem_get_info(card)[0] for card in cards]
+        if how.needs.total > rooms[0]:
+            parts = device_map(outline(found), rooms, how.needs)
+            where = {name: cards[at] if isinstance(at, int) else at for name, at in parts.items()}
+            return _from_pretrained(found, dtype, device_map=where)
+    return _from_pretrained(found, dtype).to(place)
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -130,12 +149,14 @@ def pick_dtype(wanted: str, place: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
 
 
-def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
+def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Module:
+    """The model in the machine's memory, or laid out as ``parts`` (device_map, offload_folder) say."""
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    logging.getLogger("accelerate").setLevel(logging.ERROR)  # what waits elsewhere is told in our own words
     where = {"local_files_only": True, "trust_remote_code": False}
     try:
         with warnings.catch_warnings():
@@ -147,8 +168,13 @@ def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
                 dtype=dtype,
                 use_safetensors=True,
                 output_loading_info=True,
+                **parts,
                 **where,
             )
+    except torch.OutOfMemoryError:
+        raise ModelError(
+            f"there is no memory for {found.name}", "use a smaller model, or --device cpu"
+        ) from None
     except (KeyError, ValueError) as error:
         kind = found.config.get("model_type", "?")
         if "auto_map" in found.config or "trust_remote_code" in str(error):
