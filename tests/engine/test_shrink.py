@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -186,3 +191,35 @@ def test_a_job_saves_shrinks_and_goes_on(tmp_path, monkeypatch):
     assert not any("in parts" in note for note in notes), "it has been told already"
     assert rest.result.adapter_sha256 == whole.result.adapter_sha256
     assert rest.stats["nll"] == whole.stats["nll"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux limits a process's memory")
+@pytest.mark.timeout(600)
+def test_under_a_real_limit_the_whole_text_is_read(tmp_path, cli_env):
+    """torch's own allocator fails, in a pass it chose itself."""
+    from importlib import resources
+
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from tests.model.peak import SHAPES
+
+    family, config, *_ = SHAPES["wide"]
+    folder, path = tmp_path / "model", tmp_path / "log.txt"
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **config)).save_pretrained(folder)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / file).write_bytes(resources.files("longread").joinpath("pocket", file).read_bytes())
+    path.write_text(
+        "".join(f"On day {n} the ferry carried {n} barrels.\n" for n in range(130)), encoding="utf-8"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.engine.short_memory", str(folder), str(path), "20"],
+        capture_output=True,
+        text=True,
+        env=cli_env(False, OMP_NUM_THREADS="1"),
+        cwd=Path(__file__).parents[2],
+        timeout=500,
+    )
+    assert ran.returncode == 0, ran.stderr
+    row = json.loads(ran.stdout)
+    assert "memory ran out" in row["warnings"][0] and row["blocks"] > 5 and not row["partial"]
