@@ -162,6 +162,8 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its warnings are for programmers; what matters is checked below
             config = AutoConfig.from_pretrained(found.folder, **where)
+            if config.model_type == "rwkv":
+                config.rescale_every = 0  # it would divide its own weights when it is first run
             model, report = AutoModelForCausalLM.from_pretrained(
                 found.folder,
                 config=config,

@@ -166,7 +166,8 @@ def _stock_past(
 
 def _half_precision_allowance(model: nn.Module, ids: Tensor, stock: Tensor, spread: float) -> float:
     """Twice the stock forward's own error against float32, or a bound from the dtype if no copy fits."""
-    if sum(p.numel() for p in model.parameters()) > COPY_UP_TO:
+    waits = any(p.is_meta for p in model.parameters())  # brought for its turn only, and so not copied
+    if waits or sum(p.numel() for p in model.parameters()) > COPY_UP_TO:
         return 50 * torch.finfo(model.dtype).eps
     exact = copy.deepcopy(model).float()
     reference = exact(input_ids=ids[None], use_cache=False).logits[0]
