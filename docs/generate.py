@@ -3,7 +3,7 @@
     python docs/generate.py            write the files
     python docs/generate.py --check    write nothing; exit code 1 where a file is out of date
 
-Knows the settings, the commands and the errors. Invents no text of its own beyond headings.
+Knows the settings, the commands, the errors and the families of models.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from longread import errors
 from longread.cli.app import ALIASES, commands
 from longread.cli.options import OUTPUT
 from longread.config import SHARED, Setting
+from longread.model.families import FAMILIES, Family
 
-TARGET = Path(__file__).parent / "reference" / "cli.md"
+FOLDER = Path(__file__).parent / "reference"
 
 
 def cell(text: str) -> str:
@@ -125,16 +126,46 @@ def reference() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def treatment(family: Family) -> str:
+    """How a text is read with a family, and why where that is not the best there is."""
+    if family.refused:
+        return f"refused: {family.refused}"
+    return f"in chunks: {family.chunks}" if family.chunks else "keys kept"
+
+
+def models() -> str:
+    """The whole of models.md."""
+    rows = ((f.name, f"`{f.kind}`", treatment(f), f.tried) for f in FAMILIES)
+    parts = [
+        "# Families of models",
+        "<!-- Made by docs/generate.py from longread/model/families.py. Do not edit. -->",
+        "Each family is tried from end to end with a small random model of its own (`pytest "
+        "tests/model/test_every_family.py`): a text is read with an adapter, stopped, taken up and scored, a "
+        "prompt in a chat template is written on, and what comes is held against the family's stock forward.",
+        "**Keys kept**: the keys and values of the first tokens and of a rolling window stay, at "
+        "StreamingLLM's positions. **In chunks**: each block is run behind as much of the text before it as "
+        "fits the window, without a cache; the adapter learns all the same. The program says so in a line. A "
+        "model that is not listed is compared with its own forward before it is used, and read in chunks "
+        "where the two do not agree; so is a listed one.",
+        table(("family", "model type", "a text is read with", "what the tests exercise"), rows),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {"cli.md": reference, "models.md": models}
+
+
 def main(arguments: list[str]) -> int:
-    text = reference()
-    if "--check" in arguments:
-        same = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
-        if not same:
-            print(f"{TARGET.name} is out of date: run python docs/generate.py", file=sys.stderr)
-        return 0 if same else 1
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(text, encoding="utf-8", newline="\n")
-    return 0
+    old = 0
+    for name, page in PAGES.items():
+        path, text = FOLDER / name, page()
+        if "--check" not in arguments:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            print(f"{name} is out of date: run python docs/generate.py", file=sys.stderr)
+            old = 1
+    return old
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ RANKS = {
 OPEN = {"errors", "config", "events", "places"}
 # Modules of ``model`` that a dry run and the reader's tests use: they must cost nothing to import.
 LIGHT = {"tokens", "tiktokens", "cuts", "plaintext", "catalog", "find", "fingerprint"}
-LIGHT |= {"cached", "choice", "faults", "fetch", "fit", "hub", "machine"}
+LIGHT |= {"cached", "choice", "families", "faults", "fetch", "fit", "hub", "machine", "room"}
 HEAVY = {"torch", "transformers", "peft", "accelerate", "triton", "longread_kernels"}
 
 

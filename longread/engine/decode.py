@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from longread.engine.sampling import GREEDY, Sampler, Sampling
+from longread.engine.thoughts import Thoughts
 from longread.events import Event, Text
 from longread.memory.policy import KVPolicy
 from longread.model.backbone import Backbone
@@ -140,9 +141,10 @@ def generate(
     """``Text`` as soon as its characters are complete, and ``Ended`` last.
 
     ``ids`` is what ``generate_ids`` gives; it is closed however this ends. ``guard`` ends
-    it when it loops.
+    it when it loops. What a model thinks before it answers is among the ids and no ``Text``.
     """
     source, written, reason = iter(ids), [], ""
+    thoughts = Thoughts()
     try:
         while not reason:
             try:
@@ -151,12 +153,12 @@ def generate(
                 reason = end.value or "stop"
                 break
             written.append(token)
-            piece = speller.push(token)
+            piece = thoughts.push(speller.push(token))
             if piece:
                 yield Text(piece)
             if guard is not None and guard.push(token):
                 reason = "loop"
-        rest = speller.finish()
+        rest = thoughts.push(speller.finish()) + thoughts.finish()
         if rest:
             yield Text(rest)
         yield Ended(reason, tuple(written))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from longread_kernels import dispatch
 from torch import Tensor
 
 from longread.config import Memory
+from longread.engine.shrink import undone
 from longread.errors import ModelError
 from longread.events import BlockRead, Event, Note
 from longread.memory.policy import KVPolicy, make_policy
@@ -38,13 +39,17 @@ class Shape:
 def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: bool) -> Shape:
     """Sizes for a model, taken from it wherever ``memory`` leaves them open.
 
-    The window is the trained length at most 4,096, the block a quarter of it; sinks
-    are the ``prefix`` (BOS and the template's head), four at least unless the model
-    learned one. ``ModelError`` for sizes that cannot work.
+    The window is the trained length at most 4,096, the block a quarter of it, less where
+    memory asks for it (``backbone.sizes``). What is written needs no room beside it: the
+    window moves along, and no distance exceeds the window's. Sinks are the ``prefix`` (BOS
+    and the template's head), four at least unless the model learned one. ``ModelError`` for
+    sizes that cannot work.
     """
     trained = backbone.trained_length or 2048
-    window = memory.window or min(trained, 4096)
-    block = memory.block or max(1, window // 4)
+    room = backbone.sizes
+    window = memory.window or min(trained, room.window if room else 4096)
+    quarter = max(1, window // 4)
+    block = memory.block or (min(room.block, quarter) if room else quarter)
     sinks = memory.sinks if memory.sinks is not None else (prefix if learned_sink else max(4, prefix))
     if window > trained:
         raise ModelError(
@@ -59,6 +64,29 @@ def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: 
             f"use --block {max(1, window // 4)} or less",
         )
     return Shape(block, window, sinks)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A part of a block after it was read: ``hidden`` [n, width], ``nll`` [n], and what came of it."""
+
+    hidden: Tensor
+    nll: Tensor
+    learned: bool
+    without: float | None
+    skipped: bool
+
+
+@dataclass
+class _Work:
+    """A block that is being read: what is left of it, what was read, what the sinks took."""
+
+    block: Block
+    left: Tensor
+    learns: bool
+    opening: tuple[Tensor, Tensor] | None
+    seconds: float
+    read: list[_Read] = field(default_factory=list)
 
 
 class Session:
@@ -105,6 +133,9 @@ class Session:
         self.keep_hidden = keep_hidden
         self._last: Tensor | None = None  # [1, width]: what predicts the next token
         self._first = self._previous = self._prefix[:0]  # the sinks, and the block before this one
+        self.part: int | None = None  # a block is read in parts of so many tokens; None for whole
+        self.widest = shape.window
+        self._work: _Work | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Session:
@@ -131,35 +162,67 @@ class Session:
     def step(self, block: Block) -> list[Event]:
         """Read one block: its score was measured before anything was learned from it.
 
-        Returns what happened, ``BlockRead`` last.
+        Returns what happened, ``BlockRead`` last. ``OutOfMemory`` where there is no memory for
+        it: after a ``shrink`` the same block may be given again, and goes on where it stopped.
         """
+        if self._work is None or self._work.block is not block:
+            self._work = self._begun(block)
+        work = self._work
         began = time.perf_counter()
-        events: list[Event] = []
+        try:
+            while len(work.left):
+                count = -(-len(work.left) // (self.part or len(work.left)))
+                part = work.left[: -(-len(work.left) // count)]
+                work.read.append(self._read(part, work))
+                work.left = work.left[len(part) :]
+        finally:
+            work.seconds += time.perf_counter() - began
+        self._work = None
+        return self._reported(work)
+
+    def _begun(self, block: Block) -> _Work:
+        """The block's tokens, less those that the sinks took of it if it is the first."""
+        began = time.perf_counter()
         ids = torch.from_numpy(block.ids).to(self.backbone.device)
         opening = self._open(ids) if self.policy is None else None
         rest = ids if opening is None else ids[len(opening[1]) :]
-        nll, hidden, learned, without = torch.zeros(0, device=ids.device), None, False, None
-        if len(rest):
-            learns = self.recipe is not None and 4 * len(rest) >= self.shape.block and len(rest) > 1
-            without = self._score_without(rest) if learns and self.watch.due(block.index) else None
+        learns = self.recipe is not None and 4 * len(rest) >= self.shape.block and len(rest) > 1
+        seconds = time.perf_counter() - began
+        return _Work(block, rest, learns, opening if opening and len(opening[1]) else None, seconds)
+
+    def _read(self, ids: Tensor, work: _Work) -> _Read:
+        """A block, or a part of one: scored, learned from, kept. All of it, or after ``OutOfMemory`` none."""
+        learns = work.learns and len(ids) > 1
+        learned, without = False, None
+        with undone(self, len(ids)):
+            if learns and self.watch.due(work.block.index):
+                without = self._score_without(ids)
             with torch.set_grad_enabled(learns and self.recipe.grad):  # score
-                hidden = self.policy.forward(rest)
-                nll = self._nll(hidden, rest)
+                hidden = self.policy.forward(ids)
+                nll = self._nll(hidden, ids)
             if learns:  # learn
                 with torch.enable_grad():
-                    learned = self.recipe.learn(Scored(rest, nll))
-                if not learned:
-                    events.append(
-                        Note(f"block {block.index + 1}: a gradient was not finite; its step was skipped")
-                    )
+                    learned = self.recipe.learn(Scored(ids, nll))
             hidden, nll = hidden.detach(), nll.detach()
-            self._keep(rest)
-            self._last, self._previous = hidden[-1:], rest
-        if opening is not None and len(opening[1]):
-            nll = torch.cat((opening[1], nll))
-            hidden = opening[0] if hidden is None else torch.cat((opening[0], hidden))
+        self._keep(ids)
+        self._last, self._previous = hidden[-1:], ids
+        return _Read(hidden, nll, learned, without, skipped=learns and not learned)
+
+    def _reported(self, work: _Work) -> list[Event]:
+        """What happened to a block, in its parts' order."""
+        block, parts, events = work.block, work.read, []
+        learned = any(part.learned for part in parts)
+        if any(part.skipped for part in parts):
+            events.append(Note(f"block {block.index + 1}: a gradient was not finite; its step was skipped"))
+        pieces = [(part.hidden, part.nll) for part in parts]
+        if work.opening is not None:
+            pieces.insert(0, work.opening)
+        hidden = torch.cat([piece for piece, _ in pieces]) if pieces else None
+        nll = torch.cat([piece for _, piece in pieces]) if pieces else torch.zeros(0)
+        compared = [part for part in parts if part.without is not None]
+        without = sum(part.without for part in compared) if compared else None
         if without is not None:
-            verdict = self.watch.judge(float(nll[-len(rest) + 1 :].sum()), without)
+            verdict = self.watch.judge(sum(float(part.nll[1:].sum()) for part in compared), without)
             if verdict:
                 events.append(Note(verdict, "warning"))
         measured = nll[~torch.isnan(nll)]
@@ -168,17 +231,29 @@ class Session:
             tokens=len(measured),
             nll=float(measured.double().sum()),
             share=block.share,
-            seconds=time.perf_counter() - began,
+            seconds=work.seconds,
             learned=learned,
             rate=self.lora.current_rate if learned else 0.0,
             nll_without=without,
             chapter=block.chapter,
             token_nll=nll.float().cpu().numpy(),
-            hidden=hidden.float().cpu().numpy() if self.keep_hidden else None,
+            hidden=hidden.float().cpu().numpy() if self.keep_hidden and hidden is not None else None,
             block=block,
         )
         events += [Note(text, "warning") for text in dispatch.news()]
         return [*events, report]
+
+    @property
+    def between_blocks(self) -> bool:
+        """Whether no block is half read: only then does ``state`` hold all that was done."""
+        return self._work is None or not self._work.read
+
+    def narrow(self, window: int) -> None:
+        """Go on with a smaller window (tokens)."""
+        self.policy.narrow(window)
+        self.shape = replace(self.shape, window=window)
+        if not self.policy.stateful:
+            self.part = min(self.part or self.shape.block, max(1, window // 4))
 
     @property
     def first(self) -> Tensor:
@@ -203,6 +278,8 @@ class Session:
         for name, part in parts.items():
             if part is not None:
                 found |= {f"{name}.{key}": value for key, value in part.state().items()}
+        if self.part or self.shape.window < self.widest:
+            found["shrunk"] = torch.tensor([self.part or 0, self.shape.window])
         return found
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -217,6 +294,9 @@ class Session:
         self._first, self._previous = state["first"].to(device), state["previous"].to(device)
         self._last = state["last"].to(device) if "last" in state else None
         torch.set_rng_state(state["random"].cpu())
+        if "shrunk" in state:
+            self.part, window = (value or None for value in state["shrunk"].tolist())
+            self.shape = replace(self.shape, window=window)
         self.policy = self._new_policy()
         self.policy.load(part("kv"))
         if self.lora is not None:

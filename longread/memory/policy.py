@@ -38,6 +38,8 @@ class KVPolicy(ABC):
 
     #: Whether the model's attention must be ours (see ``Backbone.stateful``).
     stateful = True
+    #: False while what is kept is being moved: an error in the middle of that leaves it in pieces.
+    whole = True
 
     def __init__(self, backbone: Backbone, *, window: int, sinks: int) -> None:
         self.backbone = backbone
@@ -61,6 +63,10 @@ class KVPolicy(ABC):
 
         Without keys there is nothing to do.
         """
+
+    @abstractmethod
+    def narrow(self, window: int) -> None:
+        """Keep no more than a smaller ``window`` from now on."""
 
     @property
     @abstractmethod

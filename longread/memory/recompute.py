@@ -55,6 +55,10 @@ class Recompute(KVPolicy):
         self._past = torch.cat((self._past, ids))[-self.window :]
         self._staged = ids[:0]
 
+    def narrow(self, window: int) -> None:
+        self.window = window
+        self._past = self._past[-window:]
+
     def state(self) -> dict[str, Tensor]:
         return {"place": torch.tensor([self._seen]), "first": self._first.clone(), "past": self._past.clone()}
 

@@ -44,7 +44,7 @@ class SinkCache(KVPolicy):
         self._staged = 0
         self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
         self._sinks: dict[int, tuple[Tensor, Tensor]] = {}
-        self._turns: dict[int, tuple[Tensor, Tensor] | None] = {}
+        self._turns: dict[tuple[int, torch.device], tuple[Tensor, Tensor] | None] = {}
 
     @property
     def seen(self) -> int:
@@ -60,7 +60,9 @@ class SinkCache(KVPolicy):
             raise ValueError(
                 f"the first block has {len(ids)} tokens and must be the {self.sinks} sinks alone"
             )
+        self.whole = False
         self._make_room(len(ids))
+        self.whole = True
         self._turns = {}
         self._staged = len(ids)
         positions = torch.arange(self._seen, self._seen + len(ids), device=ids.device) - self._base
@@ -84,6 +86,15 @@ class SinkCache(KVPolicy):
         self._seen -= len(ids)
         self.forward(ids)
         self.commit()
+
+    def narrow(self, window: int) -> None:
+        low = max(self._low, self._high - (window - self.sinks - 1))
+        kept = {
+            index: tuple(_placed(t[:, :, low : self._high], 0, window + window // 4) for t in pair)
+            for index, pair in self._buffers.items()
+        }
+        self.window, self._buffers = window, kept
+        self._low, self._high = 0, self._high - low
 
     def _make_room(self, n: int) -> None:
         """Before a block of ``n``: move the kept window to the front if the buffer would run over, and the
@@ -123,8 +134,9 @@ class SinkCache(KVPolicy):
             self._buffers[index] = (k.new_zeros(shape), v.new_zeros((*shape[:3], v.shape[3])))
         keys, values = self._buffers[index]
         end = self._high + n
-        keys[:, :, self._high : end] = k.detach()
-        values[:, :, self._high : end] = v.detach()
+        if not self.backbone.replaying:  # a layer that runs again finds them there
+            keys[:, :, self._high : end] = k.detach()
+            values[:, :, self._high : end] = v.detach()
         if k.requires_grad:  # the block's own keys carry gradients, the kept ones never do
             options["k_new"], options["v_new"] = k, v
         k, v = keys[:, :, self._low : end], values[:, :, self._low : end]
@@ -149,7 +161,7 @@ class SinkCache(KVPolicy):
         rotation = self.backbone.rotations.of(layer)
         if rotation is None:
             return q
-        key = id(rotation)
+        key = (id(rotation), q.device)
         if key not in self._turns:  # once a block, not once a layer
             place = torch.arange(self._seen, self._seen + q.shape[2])
             angle = place.clamp(max=self.window - 1) - (place - self._base)

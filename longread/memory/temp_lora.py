@@ -71,9 +71,9 @@ class TempLora:
                 for name, parameter in self.parameters.items():
                     if ".lora_A." in name and options.spread != 1.0:
                         parameter.mul_(options.spread)
-            self._flat = _flattened(list(self.parameters.values()))
+            self._flats = _Flats(list(self.parameters.values()))
             self._optimizer = torch.optim.AdamW(
-                [self._flat], lr=self.rate, betas=options.betas, weight_decay=0.0, fused=True
+                self._flats.parts, lr=self.rate, betas=options.betas, weight_decay=0.0, fused=True
             )
         except BaseException:
             self._leave()
@@ -109,15 +109,20 @@ class TempLora:
     def step(self, loss: Tensor) -> bool:
         """One AdamW step down ``loss`` (a scalar, nats); False if its gradient was not finite and dropped."""
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self._flat, self.options.clip)
+        norm = nn.utils.clip_grad_norm_(self._flats.parts, self.options.clip)
         finite = bool(torch.isfinite(norm))
         if finite:
             self.steps += 1
             for group in self._optimizer.param_groups:
                 group["lr"] = self.current_rate
             self._optimizer.step()
-        self._flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
+        self.forget_gradients()
         return finite
+
+    def forget_gradients(self) -> None:
+        """Drop what an unfinished backward pass has left."""
+        for flat in self._flats.parts:
+            flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
 
     @property
     def current_rate(self) -> float:
@@ -127,42 +132,79 @@ class TempLora:
     def state(self) -> dict[str, Tensor]:
         """Adapter and optimizer as tensors by name, each flat and in the order of ``parameters``; a copy."""
         found = {"steps": torch.tensor(self.steps), "rate": torch.tensor(self.rate, dtype=torch.float64)}
-        found["weight"] = self._flat.detach().clone()
-        moments = self._optimizer.state.get(self._flat, {})
-        return found | {f"adam.{key}": value.clone() for key, value in moments.items()}
+        found["weight"] = self._flats.joined([flat.detach() for flat in self._flats.parts])
+        moments = [self._optimizer.state.get(flat, {}) for flat in self._flats.parts]
+        return found | {f"adam.{key}": self._flats.joined([m[key] for m in moments]) for key in moments[0]}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up a ``state`` of an adapter of the same shape on the same model."""
         self.steps, self.rate = int(state["steps"]), float(state["rate"])
         with torch.no_grad():
-            self._flat.copy_(state["weight"])
-        moments = {k.removeprefix("adam."): v.clone() for k, v in state.items() if k.startswith("adam.")}
+            for flat, part in zip(self._flats.parts, self._flats.parted(state["weight"]), strict=True):
+                flat.copy_(part)
+        moments = {k.removeprefix("adam."): v for k, v in state.items() if k.startswith("adam.")}
         self._optimizer.state.clear()
-        if moments:
-            self._optimizer.state[self._flat] = moments
+        for name, value in moments.items():
+            for flat, part in zip(self._flats.parts, self._flats.parted(value), strict=True):
+                self._optimizer.state[flat][name] = part
 
     def sha256(self) -> str:
         """Of the adapter's tensors, float32 little-endian, in sorted order of name."""
         import hashlib
 
-        return hashlib.sha256(self._flat.detach().cpu().numpy().astype("<f4").tobytes()).hexdigest()
+        return hashlib.sha256(self.state()["weight"].cpu().numpy().astype("<f4").tobytes()).hexdigest()
 
 
-def _flattened(parameters: list[nn.Parameter]) -> nn.Parameter:
-    """One parameter that the given ones, and their gradients, become views of.
+class _Flats:
+    """One parameter for each device, of which the given ones, and their gradients, become views.
 
     A step then costs a handful of operations whatever the number of layers, where clipping
     and AdamW over a hundred small matrices are a few per cent of a small model's block.
     """
-    flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
-    flat.grad = torch.zeros_like(flat)
-    at = 0
-    for parameter in parameters:
-        part = slice(at, at + parameter.numel())
-        parameter.data = flat.detach()[part].view(parameter.shape)
-        parameter.grad = flat.grad[part].view(parameter.shape)
-        at = part.stop
-    return flat
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        groups: dict[object, list[nn.Parameter]] = {}
+        self._places: list[tuple[int, slice]] = []  # of each parameter: which part, and where in it
+        ends: list[int] = []
+        for parameter in parameters:
+            group = groups.setdefault(_device_of(parameter), [])
+            number = list(groups).index(_device_of(parameter))
+            if not group:
+                ends.append(0)
+            self._places.append((number, slice(ends[number], ends[number] + parameter.numel())))
+            ends[number] += parameter.numel()
+            group.append(parameter)
+        self.parts = [
+            nn.Parameter(torch.cat([p.detach().reshape(-1) for p in group])) for group in groups.values()
+        ]
+        for flat in self.parts:
+            flat.grad = torch.zeros_like(flat)
+        for parameter, (number, place) in zip(parameters, self._places, strict=True):
+            flat = self.parts[number]
+            parameter.data = flat.detach()[place].view(parameter.shape)
+            parameter.grad = flat.grad[place].view(parameter.shape)
+
+    def joined(self, parts: list[Tensor]) -> Tensor:
+        """One tensor in the order of the parameters, from one for each device; a copy."""
+        if len(parts) == 1 or parts[0].ndim == 0:  # a count of steps is the same everywhere
+            return parts[0].clone()
+        return torch.cat([parts[number][place].to(parts[0].device) for number, place in self._places])
+
+    def parted(self, joined: Tensor) -> list[Tensor]:
+        """The reverse of ``joined``."""
+        if len(self.parts) == 1 or joined.ndim == 0:
+            return [joined.to(flat.device, copy=True) for flat in self.parts]
+        parts = [torch.empty_like(flat, requires_grad=False) for flat in self.parts]
+        at = 0
+        for number, place in self._places:
+            size = place.stop - place.start
+            parts[number][place] = joined[at : at + size].to(parts[number].device)
+            at += size
+        return parts
+
+
+def _device_of(parameter: nn.Parameter) -> object:
+    return parameter.device
 
 
 class _Snapshot:

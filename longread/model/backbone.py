@@ -7,7 +7,8 @@ makes of a hidden state. Knows no cache: whoever keeps keys passes an ``Attend``
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -16,6 +17,8 @@ from longread_kernels.sink_attention import sink_attention
 from torch import Tensor, nn
 
 from longread.model import compat
+from longread.model.checkpoint import checkpointed
+from longread.model.fit import Sizes
 
 
 class Attend(Protocol):
@@ -37,10 +40,19 @@ class Backbone:
     stateful
         Whether attention may be ours; False for a model that the probe turned down,
         which then runs its own forward on whole chunks only.
+    checkpointed
+        Whether layers run again for the gradient rather than keep what it needs: a third more
+        time for a learned block, and a layer's memory instead of all layers'.
+
+    ``replaying`` is True while a layer runs again: its keys are in the cache by then. ``sizes`` are the
+    largest block and window for which there is memory; None where there is enough.
     """
 
-    def __init__(self, model: nn.Module, *, stateful: bool = True) -> None:
+    def __init__(self, model: nn.Module, *, stateful: bool = True, checkpointed: bool = False) -> None:
         self.model = model
+        self.checkpointed = checkpointed
+        self.replaying = False
+        self.sizes: Sizes | None = None
         self.decoder = compat.decoder(model)
         self.stateful = stateful
         self.rotations = compat.Rotations(model)
@@ -85,12 +97,22 @@ class Backbone:
             raise ValueError("a model that failed the probe reads whole chunks only")
         if positions is None:
             positions = torch.arange(len(ids), device=ids.device)
-        self._attend = attend
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(self._attending(attend, replaying=False))
+            if self.checkpointed and torch.is_grad_enabled():
+                again = partial(self._attending, attend, replaying=True)
+                stack.enter_context(checkpointed(self.decoder, again))
             out = self.decoder(input_ids=ids[None], position_ids=positions[None], use_cache=False)
-        finally:
-            self._attend = None
         return out.last_hidden_state[0]
+
+    @contextmanager
+    def _attending(self, attend: Attend | None, *, replaying: bool) -> Iterator[None]:
+        before = self._attend, self.replaying
+        self._attend, self.replaying = attend, replaying
+        try:
+            yield
+        finally:
+            self._attend, self.replaying = before
 
     def _attention(self, module, query, key, value, attention_mask, scaling=None, **kwargs):
         options = {

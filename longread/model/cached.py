@@ -7,6 +7,7 @@ which files longread needs. Opens no connection and loads no model.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -61,6 +62,20 @@ def missing_weights(folder: Path) -> list[str]:
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return []  # no index, or none that says anything
     return sorted({str(name) for name in names if not (folder / Path(str(name)).name).is_file()})
+
+
+def parameters_in(folder: Path) -> int | None:
+    """Numbers in the weight files of a model's folder, by their headers; None where one cannot be read."""
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        if WEIGHTS.fullmatch(file.name):
+            try:
+                with open(file, "rb") as stream:
+                    header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+                total += sum(math.prod(x["shape"]) for key, x in header.items() if key != "__metadata__")
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError):
+                return None
+    return total or None
 
 
 def bytes_of(repo: str) -> int:

@@ -23,6 +23,8 @@ from longread.model.tokens import Encoder
 
 # Templates that print today's date print this one: the same seed must give the same text tomorrow.
 _DATE = (2025, 1, 1)
+# A template that always lets the model think leaves the answer's head open.
+_OPEN = re.compile(r"<think>\s*\Z")
 _HINT = "use a model whose chat template works, or --style extract"
 
 
@@ -92,6 +94,8 @@ class Chat:
             date_string=_today("%d %b %Y"),
             **self._names,
         )
+        if answer and _OPEN.search(rendered):
+            rendered = f"{rendered.rstrip()}\n\n</think>\n\n"  # as families write it that can be told not to
         pieces = re.split(rf"{nonce}x(\d+)x", rendered)
         used = [int(number) for number in pieces[1::2]]
         if set(used) != set(range(len(messages))):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from longread.model import fit
+from longread.model import room
 from longread.model.catalog import Entry, catalogue
 from longread.model.machine import Machine
 
@@ -17,7 +17,7 @@ def recommended(machine: Machine) -> str:
     entries = [e for e in catalogue().values() if e.shape and e.trust.writes]
     named = [e for e in entries if e.best == machine.kind]
     for entry in (*named, *sorted(entries, key=lambda e: -e.parameters)):
-        if fit.fit(config_of(entry), machine).fits:
+        if room.fit(config_of(entry), machine).fits:
             return entry.name
     return "pocket"
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 # Frequencies that change with the length of what is rotated: such a model must see no position past its own.
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
+STATE_SPACE = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
 
 
 def decoder(model: nn.Module) -> nn.Module:
@@ -27,11 +28,32 @@ def decoder(model: nn.Module) -> nn.Module:
     return model.base_model
 
 
+def layers(decoder: nn.Module) -> list[nn.Module]:
+    """The decoder's layers in order: what transformers would checkpoint, the outermost of it."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    found: list[nn.Module] = []
+    inside: set[nn.Module] = set()
+    for module in decoder.modules():
+        if isinstance(module, GradientCheckpointingLayer) and module not in inside:
+            found.append(module)
+            inside.update(module.modules())
+    return found
+
+
 def linear_names(model: nn.Module) -> list[str]:
-    """Names of every linear layer but the head, sorted: the LoRA targets."""
+    """Names of every linear layer but the head, sorted: the LoRA targets.
+
+    Without those that PEFT takes no adapter for: a state-space layer's kernels read their weights directly.
+    """
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer, stored the other way round
+
     head = model.get_output_embeddings()
+    left = {"out_proj"} if model.config.model_type in STATE_SPACE else set()
     return sorted(
-        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and layer is not head
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear | Conv1D) and layer is not head and name.rpartition(".")[2] not in left
     )
 
 
@@ -47,16 +69,16 @@ class HeadParts:
 
 def head_parts(model: nn.Module) -> HeadParts:
     """Weight, bias, logit scale and soft cap of the model's head."""
-    head = model.get_output_embeddings()
-    config = model.config
-    scale = 1.0
+    head, config = model.get_output_embeddings(), model.config
+    scale, cap = 1.0, None
     if getattr(config, "logits_scaling", None):  # granite divides
         scale = 1.0 / config.logits_scaling
-    elif getattr(config, "logit_scale", None):  # cohere multiplies
-        scale = config.logit_scale
-    return HeadParts(
-        head.weight, getattr(head, "bias", None), scale, getattr(config, "final_logit_softcapping", None)
-    )
+    for name in ("logit_scale", "lm_head_multiplier"):  # cohere and falcon-h1 multiply
+        if isinstance(getattr(config, name, None), int | float) and config.model_type != "mpt":
+            scale = float(getattr(config, name))
+    for name in ("final_logit_softcapping", "logits_soft_cap"):  # gemma 2, recurrentgemma
+        cap = cap or getattr(config, name, None)
+    return HeadParts(head.weight, getattr(head, "bias", None), scale, cap)
 
 
 def attention_layers(model: nn.Module) -> dict[int, nn.Module]:
@@ -73,7 +95,14 @@ def attention_kind(layer: nn.Module) -> str:
     """What one of ``attention_layers`` sees, in words: "full", "sliding 512", "full, unrotated"."""
     sliding = getattr(layer, "sliding_window", None)
     sees = f"sliding {sliding}" if isinstance(sliding, int) else "full"
-    return sees if getattr(layer, "use_rope", True) else f"{sees}, unrotated"
+    return sees if _rotates(layer) else f"{sees}, unrotated"
+
+
+def _rotates(layer: nn.Module) -> bool:
+    """Whether an attention module marks positions: SmolLM3 says so, in Cohere 2 only sliding ones do."""
+    if type(layer).__name__ == "Cohere2Attention":
+        return layer.sliding_window is not None
+    return bool(getattr(layer, "use_rope", True))
 
 
 def rotation_kind(config: Any) -> str:
@@ -100,7 +129,7 @@ def trained_length(config: Any) -> int | None:
     for table in _rope_tables(config):
         if table.get("rope_type") in LENGTH_DEPENDENT and table.get("original_max_position_embeddings"):
             return table["original_max_position_embeddings"]
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len"):
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "context_length"):
         if getattr(config, name, None):
             return getattr(config, name)
     return None
@@ -167,7 +196,7 @@ class Rotations:
 
     def of(self, layer: nn.Module) -> Rotation | None:
         """The rotation that the attention module ``layer`` applies."""
-        if self._table is None or not getattr(layer, "use_rope", True):
+        if self._table is None or not _rotates(layer):
             return None
         name = "inv_freq"
         if not hasattr(self._table, name):  # one table a layer type (gemma3)
@@ -188,7 +217,9 @@ def _interleaved(layer_class: type) -> bool:
         return False
     unit = torch.zeros(1, 1, 1, 8)
     unit[..., 0] = 1.0
-    cos, sin = torch.full((1, 1, 8), 0.6), torch.full((1, 1, 8), 0.8)
+    # Nearly all functions take an angle for each dimension, GPT-OSS's one for each pair.
+    width = 4 if layer_class.__name__.startswith("GptOss") else 8
+    cos, sin = torch.full((1, 1, width), 0.6), torch.full((1, 1, width), 0.8)
     rotated, _ = rotate(unit, unit, cos, sin)
     return bool(rotated[..., 1].abs().item() > 0.5)
 
@@ -230,12 +261,32 @@ def inject_adapter(model: nn.Module, *, rank: int, alpha: float, dropout: float,
         task_type="CAUSAL_LM",
     )
     layers = [model.get_submodule(name) for name in targets]
+    config.fan_in_fan_out = any(type(layer).__name__ == "Conv1D" for layer in layers)
     if all(type(layer) is nn.Linear for layer in layers):  # a quantised layer needs PEFT's own for its kind
         config._register_custom_module({nn.Linear: _one_node_linear()})
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _as_if_there(layers):
         # PEFT 0.21 asks the model for a property that transformers 5.23 has renamed.
         warnings.simplefilter("ignore", FutureWarning)
         return get_peft_model(model, config, autocast_adapter_dtype=True)
+
+
+@contextmanager
+def _as_if_there(layers: list[nn.Module]) -> Iterator[None]:
+    """Within the context weights that wait elsewhere seem to be where they will be at work: PEFT puts an
+    adapter beside the weight, and beside one without data it would have none either."""
+    waiting = []
+    for layer in layers:
+        hook = getattr(layer, "_hf_hook", None)
+        if hook is not None and hook.offload:
+            for name, held in list(layer.named_parameters(recurse=False)):
+                waiting.append((layer, name, held))
+                stand_in = torch.zeros(1, dtype=held.dtype, device=hook.execution_device).expand(held.shape)
+                setattr(layer, name, nn.Parameter(stand_in, requires_grad=False))
+    try:
+        yield
+    finally:
+        for layer, name, held in waiting:
+            setattr(layer, name, held)
 
 
 @cache
@@ -247,6 +298,17 @@ def _one_node_linear() -> type:
     class OneNodeLinear(Linear):
         def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             names = self.active_adapters
+            hook = getattr(self.base_layer, "_hf_hook", None)
+            if hook is None or not hook.offload:
+                return self._computed(x, names, *args, **kwargs)
+            # accelerate brings the weights when the layer is called, and we call what is inside it.
+            hook.pre_forward(self.base_layer)
+            try:
+                return self._computed(x, names, *args, **kwargs)
+            finally:
+                hook.post_forward(self.base_layer, None)
+
+        def _computed(self, x: Tensor, names: list[str], *args: Any, **kwargs: Any) -> Tensor:
             if len(names) == 1 and not (self.disable_adapters or args or kwargs):
                 (name,) = names
                 down, up, base = self.lora_A[name], self.lora_B[name], self.base_layer
@@ -261,8 +323,17 @@ def _one_node_linear() -> type:
 
 
 def remove_adapter(peft_model: Any) -> None:
-    """Give the base model its own linear layers back."""
-    peft_model.unload()
+    """Give the base model its own linear layers back.
+
+    PEFT's own ``unload`` would load every weight that waits elsewhere.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    model = peft_model.get_base_model()
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, layer.get_base_layer())
 
 
 @contextmanager

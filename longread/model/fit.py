@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from longread.model.machine import Machine
-
 WINDOW = 4096  # taken where the trained length is larger, as in engine/session.py
 WORDS = 100_000  # a novel
 # English tokens a word with a vocabulary of 48,000 and more; their tokenizers could not be tried here.
@@ -24,7 +22,8 @@ LEARNING = 3.0
 _TILE = 256  # rows of attention at once (longread_kernels)
 _LOGITS = 1 << 24  # logits at once (longread_kernels)
 _TEXT = 25_000_000  # bytes of tokenizer and text
-_UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2"}
+_UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2", "falcon", "mpt"}
+_TIED = {"smollm3", "gemma", "gemma2", "gemma3_text", "gpt2", "cohere", "cohere2", "falcon", "mpt"}
 
 
 @dataclass(frozen=True)
@@ -65,31 +64,54 @@ class Figures:
     tied: bool
     gated: bool
     normed: bool  # queries and keys have norms of their own
+    experts: int  # 0 for one MLP that all tokens go through
+    chosen: int  # MLPs that a token goes through
+
+    @property
+    def attention(self) -> int:
+        """Parameters of one layer's attention."""
+        return self.width * self.dim * (2 * self.heads + 2 * self.kv)
+
+    @property
+    def mlp(self) -> int:
+        """Parameters of one MLP."""
+        return (3 if self.gated else 2) * self.width * self.inner
 
     @property
     def layer(self) -> int:
-        """Parameters of one layer's matrices."""
-        mlp = (3 if self.gated else 2) * self.width * self.inner
-        return self.width * self.dim * (2 * self.heads + 2 * self.kv) + mlp
+        """Parameters of one layer's matrices, those that choose between experts included."""
+        return self.attention + max(1, self.experts) * self.mlp + self.experts * self.width
+
+    @property
+    def active(self) -> int:
+        """Parameters of one layer that a token is multiplied with."""
+        return self.attention + self.chosen * self.mlp
 
 
 def figures(config: Mapping[str, Any]) -> Figures:
     """The figures of a config.json, whatever its family calls them."""
-    width = config.get("hidden_size") or config.get("n_embd") or 0
-    heads = config.get("num_attention_heads") or config.get("n_head") or 1
     kind = config.get("model_type")
+
+    def first(*names: str) -> Any:
+        return next((config[name] for name in names if config.get(name)), None)
+
+    width = first("hidden_size", "n_embd", "d_model") or 0
+    heads = first("num_attention_heads", "n_head", "n_heads") or 1
+    experts = first("num_local_experts", "num_experts") or 0
     return Figures(
         width=width,
-        layers=config.get("num_hidden_layers") or config.get("n_layer") or 0,
-        inner=config.get("intermediate_size") or 4 * width,
+        layers=first("num_hidden_layers", "n_layer", "n_layers") or 0,
+        inner=first("intermediate_size", "ffn_hidden_size", "n_inner") or 4 * width,
         heads=heads,
-        kv=config.get("num_key_value_heads") or heads,
+        kv=first("num_key_value_heads", "num_kv_heads") or heads,
         dim=config.get("head_dim") or width // heads,
         vocabulary=config.get("vocab_size", 0),
         # What a config leaves out is what its family does.
-        tied=config.get("tie_word_embeddings", kind in {"smollm3", "gemma", "gemma2", "gpt2"}),
+        tied=config.get("tie_word_embeddings", kind in _TIED),
         gated=kind not in _UNGATED,
         normed=kind in {"qwen3", "gemma3_text", "olmo2"},
+        experts=experts,
+        chosen=first("num_experts_per_tok") or 1 if experts else 1,
     )
 
 
@@ -102,7 +124,7 @@ def parameter_count(config: Mapping[str, Any]) -> int:
 def adapter_parameters(config: Mapping[str, Any], rank: int) -> int:
     """Parameters of a LoRA of this rank on every linear layer but the head."""
     m = figures(config)
-    mlp = (3 if m.gated else 2) * (m.width + m.inner)
+    mlp = 0 if m.experts else (3 if m.gated else 2) * (m.width + m.inner)
     attention = 2 * (m.width + m.heads * m.dim) + 2 * (m.width + m.kv * m.dim)
     return rank * m.layers * (attention + mlp)
 
@@ -115,10 +137,14 @@ def needs(
     rank: int = 16,
     learn: bool = True,
     stateful: bool = True,
+    checkpointed: bool = False,
+    parameters: int | None = None,
 ) -> Needs:
     """Peak bytes of reading with a model of this config; ``rank`` counts where ``learn`` holds.
 
-    ``stateful`` is False for a model that is read in chunks without a cache.
+    ``stateful`` is False for a model that is read in chunks without a cache, ``checkpointed``
+    holds where layers run again for the gradient. ``parameters`` are counted in the weights
+    themselves; without them they are reckoned.
     """
     m = figures(config)
     rows = sizes.block if stateful else sizes.window
@@ -128,16 +154,18 @@ def needs(
     cache = 2 * m.layers * m.kv * m.dim * kept * bytes_a_value
     adapter = adapter_parameters(config, rank) if learn else 0
     return Needs(
-        weights=parameter_count(config) * bytes_a_value,
+        weights=(parameters or parameter_count(config)) * bytes_a_value,
         cache=cache,
-        activations=_activations(m, rows, seen, bytes_a_value, rank, learn),
+        activations=_activations(m, rows, seen, bytes_a_value, rank, learn, checkpointed),
         adapter=adapter * 16,
     )
 
 
-def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool) -> int:
+def _activations(
+    m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool, checkpointed: bool
+) -> int:
     """Bytes beside weights, cache and adapter while a block of ``rows`` tokens is read: what backward needs
-    of every layer or, without learning, what attention holds of two."""
+    of every layer, or of one and the others' inputs, or, without learning, what attention holds of two."""
     tile = min(rows, _TILE)
     keys = seen + tile if seen else rows
     attention = m.heads * rows * keys  # softmax's rows, kept for the gradient
@@ -146,49 +174,29 @@ def _activations(m: Figures, rows: int, seen: int, value: int, rank: int, learn:
     if not learn:
         return (2 * (attention + copies) + working + 4 * rows * m.width) * value + _TEXT
     # The residual stream before each norm, and its norm; gate, its activation, up, and their product.
-    linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.inner + 7 * rank)
+    linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.chosen * m.inner + 7 * rank)
     norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
     logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
-    saved = m.layers * (attention + copies + linear + norms)
+    saved = attention + copies + linear + norms
+    saved = saved + m.layers * rows * m.width if checkpointed else m.layers * saved
     return (saved + 2 * working + 3 * rows * m.inner) * value + logits * 4 + _TEXT
 
 
-def speed(config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool) -> float:
+def speed(
+    config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool, checkpointed: bool = False
+) -> float:
     """Tokens a second, estimated from the machine's ``rate`` of matrix products (FLOP/s).
 
     2 FLOP a parameter that multiplies, 4 a head's dimension and key in sight.
     """
     m = figures(config)
-    matrices = m.layers * m.layer + m.vocabulary * m.width
+    matrices = m.layers * m.active + m.vocabulary * m.width
     attention = 4 * m.layers * m.heads * m.dim * sizes.window
-    cost = (2.0 * matrices + attention) * (LEARNING if learn else 1.0)
+    cost = (2.0 * matrices + attention) * (LEARNING + checkpointed if learn else 1.0)
     return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)
 
 
 def default_sizes(config: Mapping[str, Any], window: int | None = None, block: int | None = None) -> Sizes:
     """The sizes that are taken where the user leaves them open."""
-    trained = config.get("max_position_embeddings") or 2048
-    window = window or min(trained, WINDOW)
+    window = window or min(config.get("max_position_embeddings") or 2048, WINDOW)
     return Sizes(block or max(1, window // 4), window)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How a model does on a machine. ``sizes`` are the largest that fit, ``needs`` what they take; ``fits``
-    is False where even the smallest do not, ``shrunk`` says that memory made them smaller."""
-
-    fits: bool
-    shrunk: bool
-    sizes: Sizes
-    needs: Needs
-
-
-def fit(config: Mapping[str, Any], machine: Machine, *, learn: bool = True) -> Fit:
-    """The largest window, by halves, with which the model reads and learns on ``machine``."""
-    first = sizes = default_sizes(config)
-    while True:
-        took = needs(config, sizes, bytes_a_value=machine.bytes_a_value, learn=learn)
-        fits = took.total <= machine.room
-        if fits or sizes.window <= 512:
-            return Fit(fits, sizes != first, sizes, took)
-        sizes = default_sizes(config, sizes.window // 2)

@@ -7,18 +7,24 @@ cache, adapter or text.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
+from longread.config import Memory
 from longread.errors import ModelError, UnsupportedError
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
-from longread.model.find import Found, find_model, has_template, special_token
+from longread.model.find import Found, find_model, has_template
 from longread.model.fingerprint import fingerprint
-from longread.model.probe import MakePolicy, Verdict, remembered_verdict
+from longread.model.placement import device_map
+from longread.model.prefix import prefix_of
+from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
+from longread.model.room import Fit, fitted
 from longread.model.tokens import Encoder, load_encoder
 
 
@@ -27,7 +33,8 @@ class LoadedModel:
     """A model in memory, ready to read.
 
     ``prefix`` is what begins every stream (learned sink, BOS); ``learned_sink`` says that
-    the model was trained with it and needs no other sinks.
+    the model was trained with it and needs no other sinks. ``fit`` is what the machine's
+    memory made of the reading, ``fit_says`` the same in a line, empty where nothing was given up.
     """
 
     name: str
@@ -40,6 +47,8 @@ class LoadedModel:
     weights: str
     verdict: Verdict
     found: Found
+    fit: Fit
+    fit_says: str
 
     @property
     def model(self) -> nn.Module:
@@ -47,23 +56,41 @@ class LoadedModel:
 
 
 def load_model(
-    name: str, make_policy: MakePolicy, *, device: str = "auto", dtype: str = "auto"
+    name: str,
+    make_policy: MakePolicy,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    memory: Memory = Memory(),  # noqa: B008  (frozen)
 ) -> LoadedModel:
     """Load the model called ``name`` (see ``find_model``), prove it with the KV policies that
-    ``make_policy`` makes, and say what it is trusted with."""
+    ``make_policy`` makes, and say what it is trusted with and how it fits to be read with as ``memory``
+    has it."""
     found = find_model(name)
     encoder = load_encoder(found.folder)
     place = pick_device(device)
-    model = _from_pretrained(found, pick_dtype(dtype, place)).to(place).eval()
+    how, machine = fitted(found, memory, device=device, dtype=dtype)
+    model = _placed(found, pick_dtype(dtype, place), place, how, every=device == "auto").eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
     verdict = remembered_verdict(model, weights, make_policy)
-    prefix, learned = _prefix(found)
+    how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=verdict.agrees)
+    # What waits elsewhere would all be on the card at once if layers kept what the gradient needs.
+    twice = how.checkpointed or any(p.is_meta for p in model.parameters())
+    backbone = Backbone(model, stateful=verdict.agrees, checkpointed=twice)
+    backbone.sizes = how.sizes if how.shrunk else None
+    if not verdict.agrees and not head_agrees(backbone):
+        raise UnsupportedError(
+            f"{name} scores its words in a way that longread does not know (model type "
+            f"{model.config.model_type})",
+            "use a model of a family in docs/reference/models.md",
+        )
+    prefix, learned = prefix_of(found)
     return LoadedModel(
         name=name,
-        backbone=Backbone(model, stateful=verdict.agrees),
+        backbone=backbone,
         encoder=encoder,
         trust=trust_in(found.entry, parameters, has_template(found)),
         parameters=parameters,
@@ -72,7 +99,22 @@ def load_model(
         weights=weights,
         verdict=verdict,
         found=found,
+        fit=how,
+        fit_says=how.says(machine.room),
     )
+
+
+def _placed(found: Found, dtype: torch.dtype, place: torch.device, how: Fit, *, every: bool) -> nn.Module:
+    """The model on ``place``; where that does not hold it, on ``every`` card and in the machine's memory."""
+    if place.type == "cuda":
+        first = place.index or 0
+        cards = list(range(torch.cuda.device_count())) if every else [first]
+        rooms = [torch.cuda.mem_get_info(card)[0] for card in cards]
+        if how.needs.total > rooms[0]:
+            parts = device_map(outline(found), rooms, how.needs)
+            where = {name: cards[at] if isinstance(at, int) else at for name, at in parts.items()}
+            return _from_pretrained(found, dtype, device_map=where)
+    return _from_pretrained(found, dtype).to(place)
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -107,25 +149,34 @@ def pick_dtype(wanted: str, place: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
 
 
-def _from_pretrained(found: Found, dtype: torch.dtype) -> nn.Module:
+def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Module:
+    """The model in the machine's memory, or laid out as ``parts`` (device_map, offload_folder) say."""
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    logging.getLogger("accelerate").setLevel(logging.ERROR)  # what waits elsewhere is told in our own words
     where = {"local_files_only": True, "trust_remote_code": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its warnings are for programmers; what matters is checked below
             config = AutoConfig.from_pretrained(found.folder, **where)
+            if config.model_type == "rwkv":
+                config.rescale_every = 0  # it would divide its own weights when it is first run
             model, report = AutoModelForCausalLM.from_pretrained(
                 found.folder,
                 config=config,
                 dtype=dtype,
                 use_safetensors=True,
                 output_loading_info=True,
+                **parts,
                 **where,
             )
+    except torch.OutOfMemoryError:
+        raise ModelError(
+            f"there is no memory for {found.name}", "use a smaller model, or --device cpu"
+        ) from None
     except (KeyError, ValueError) as error:
         kind = found.config.get("model_type", "?")
         if "auto_map" in found.config or "trust_remote_code" in str(error):
@@ -175,15 +226,3 @@ def outline(found: Found) -> nn.Module:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _prefix(found: Found) -> tuple[list[int], bool]:
-    """The ids that begin every stream, and whether they are a sink that the model learned."""
-    from tokenizers import Tokenizer
-
-    learned = found.entry.learned_sink if found.entry else None
-    text = learned or special_token(found, "bos_token")
-    if text is None:
-        return [], False
-    token = Tokenizer.from_file(str(found.folder / "tokenizer.json")).token_to_id(text)
-    return ([] if token is None else [token]), learned is not None

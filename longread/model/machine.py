@@ -30,6 +30,7 @@ class Machine:
     cores: int
     rate: float
     gpu: str = ""
+    spare: int = 0  # bytes beside an accelerator's, where weights may wait
 
     @property
     def bytes_a_value(self) -> int:
@@ -61,10 +62,24 @@ def this_machine() -> Machine:
     return Machine(room, cores(), float(rate) if isinstance(rate, int | float) else 0.0, gpu=name)
 
 
+def memory_on(device: str) -> Machine:
+    """What a model finds on the device called ``device`` ("auto", "cuda:1"); no rate is measured."""
+    cards = nvidia() if device.startswith(("auto", "cuda")) and torch_has_cuda() else []
+    number = device.partition(":")[2]
+    if number.isdigit():
+        cards = cards[int(number) : int(number) + 1]
+    if not cards:
+        return Machine(memory(), cores(), 0.0)
+    if device != "auto":
+        cards = cards[:1]
+    spare = max(0, memory() - _OWN)
+    return Machine(sum(room for _, room in cards), cores(), 0.0, gpu=cards[0][0], spare=spare)
+
+
 @cache
 def accelerator() -> tuple[str, int] | None:
     """Name and bytes of the card that the installed torch would compute on; None for a CPU."""
-    return nvidia() if torch_has_cuda() else None
+    return next(iter(nvidia()), None) if torch_has_cuda() else None
 
 
 def cores() -> int:
@@ -85,15 +100,15 @@ def memory() -> int:
     return min(limits)
 
 
-def nvidia() -> tuple[str, int] | None:
-    """Name and bytes of the first NVIDIA card, by nvidia-smi; None where there is none."""
+def nvidia() -> list[tuple[str, int]]:
+    """Name and bytes of each NVIDIA card, by nvidia-smi."""
     ask = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout
-        name, _, mebibytes = said.splitlines()[0].rpartition(",")
-        return name.strip(), int(mebibytes) << 20
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None
+        cards = [line.rpartition(",")[::2] for line in said.splitlines() if line.strip()]
+        return [(name.strip(), int(mebibytes) << 20) for name, mebibytes in cards]
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
 
 
 def torch_has_cuda() -> bool:

@@ -142,7 +142,7 @@ def _devices() -> Iterator[Check]:
         )
     if torch.backends.mps.is_available():
         yield Check("devices", "ok", "mps: Apple's GPU")
-    card = machine.nvidia()
+    card = next(iter(machine.nvidia()), None)
     if card is not None and not torch.cuda.is_available():
         said = f"{card[0]} is here, and torch {torch.__version__} cannot use it"
         yield Check("devices", "note", said, "install the build of torch that fits the card's driver")

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from longread.config import Options
 from longread.model import fit
+from longread.model.cached import parameters_in
 from longread.model.find import Found
 from longread.model.fingerprint import recall, remember
-from longread.model.machine import accelerator, matrix_rate
+from longread.model.machine import matrix_rate, memory_on
+from longread.model.room import bytes_a_value
 
 if TYPE_CHECKING:
     from longread.tasks.reading import Job
@@ -48,19 +50,23 @@ class Plan:
     memory_parts: dict[str, int]
 
 
-def plan(job: Job, found: Found, encoder: Any, shape: Sizes, *, stateful: bool = True) -> Plan:
+def plan(
+    job: Job, found: Found, encoder: Any, shape: Sizes, *, stateful: bool = True, checkpointed: bool = False
+) -> Plan:
     """Tokens, blocks, seconds and memory of reading a job once."""
     per_token = _characters_per_token(job, encoder)
     tokens = max(1, round(job.characters / per_token)) if job.characters else 0
     memory = job.options.memory
-    speed = _speed(found, shape, job.options)
+    speed = _speed(found, shape, job.options, checkpointed)
     needs = fit.needs(
         found.config,
         fit.Sizes(shape.block, shape.window, shape.sinks),
-        bytes_a_value=_bytes_a_value(job.options),
+        bytes_a_value=bytes_a_value(memory_on(job.options.device), job.options.dtype),
         rank=memory.rank,
         learn=memory.learn,
         stateful=stateful,
+        checkpointed=checkpointed,
+        parameters=parameters_in(found.folder),
     )
     return Plan(
         tokens=tokens,
@@ -96,28 +102,20 @@ def remember_speed(
     remember("speeds.json", _key(found, shape, options) + _WRITING * writing, round(speed, 1))
 
 
-def _speed(found: Found, shape: Sizes, options: Options) -> float:
+def _speed(found: Found, shape: Sizes, options: Options, checkpointed: bool = False) -> float:
     """Tokens a second: as measured on this machine, else from its matrix rate."""
     known = known_speed(found, shape, options)
     if known is not None:
         return known
     sizes = fit.Sizes(shape.block, shape.window, shape.sinks)
-    return fit.speed(found.config, sizes, matrix_rate(), learn=options.memory.learn)
+    learn = options.memory.learn
+    return fit.speed(found.config, sizes, matrix_rate(), learn=learn, checkpointed=checkpointed)
 
 
 def known_speed(found: Found, shape: Sizes, options: Options, kind: str = "") -> float | None:
     """Tokens a second of the last such reading, or writing, on this machine; None where there was none."""
     known = recall("speeds.json").get(_key(found, shape, options) + kind)
     return float(known) if isinstance(known, int | float) and known > 0 else None
-
-
-def _bytes_a_value(options: Options) -> int:
-    """Of a weight in the dtype that will be taken; "auto" is bf16 on an accelerator, float32 on a CPU."""
-    if options.dtype != "auto":
-        return 4 if options.dtype == "float32" else 2
-    if options.device == "auto":
-        return 4 if accelerator() is None else 2
-    return 2 if options.device.startswith("cuda") else 4
 
 
 def _key(found: Found, shape: Sizes, options: Options) -> str:

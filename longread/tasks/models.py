@@ -12,7 +12,7 @@ from typing import Any
 
 from longread.config import Memory, Options
 from longread.errors import LongreadError
-from longread.model import cached, fit
+from longread.model import cached, fit, room
 from longread.model.catalog import Entry, catalogue, trust_in
 from longread.model.choice import config_of, recommended
 from longread.model.find import Found, find_model, has_template
@@ -81,9 +81,9 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
     config = found.config if found is not None else config_of(entry)
     told: dict[str, Any] = {}
     if config.get("hidden_size") and config.get("num_hidden_layers"):
-        how = fit.fit(config, machine)
+        how = room.fit(config, machine)
         tokens = fit.WORDS * (entry.tokens_a_word or fit.TOKENS_PER_WORD)
-        read, learn, measured = _hours(tokens, found, config, how.sizes, machine)
+        read, learn, measured = _hours(tokens, found, config, how, machine)
         told = {
             "hours_read": read,
             "hours_learn": learn,
@@ -109,16 +109,16 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
 
 
 def _hours(
-    tokens: float, found: Found | None, config: dict[str, Any], sizes: fit.Sizes, machine: Machine
+    tokens: float, found: Found | None, config: dict[str, Any], how: room.Fit, machine: Machine
 ) -> tuple[float | None, float | None, bool]:
     """Hours for so many tokens without and with learning; whether both follow from readings made here."""
     hours, measured = [], []
     for learn in (False, True):
         options = Options(memory=Memory(learn=learn))
-        speed = estimate.known_speed(found, sizes, options) if found is not None else None
+        speed = estimate.known_speed(found, how.sizes, options) if found is not None else None
         measured.append(speed is not None)
         if speed is None and machine.rate > 0:
-            speed = fit.speed(config, sizes, machine.rate, learn=learn)
+            speed = fit.speed(config, how.sizes, machine.rate, learn=learn, checkpointed=how.checkpointed)
         hours.append(None if speed is None else tokens / speed / 3600)
     return hours[0], hours[1], all(measured)
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from longread.config import Options
 from longread.events import Done, Event, Planned
+from longread.model.families import why_in_chunks
 from longread.model.find import Found, find_model
+from longread.model.room import fitted
 from longread.tasks import estimate, reading
 
 
@@ -36,8 +38,17 @@ def plan(command: str, path: str, options: Options, *, passes: float = 1, writes
 
         with job.tally.phase("load"):
             encoder = load_encoder(found.folder)
-        sizes = _sizes(found, options)
-        planned = estimate.plan(job, found, encoder, sizes)
+        how, machine = fitted(found, options.memory, device=options.device, dtype=options.dtype)
+        said = how.says(machine.room)
+        if said:
+            yield job.warn(said)
+        chunks = why_in_chunks(found.config.get("model_type"))
+        if chunks:
+            yield job.warn(f"{found.name} is read in chunks without a cache: {chunks}")
+        sizes = Sizes(how.sizes.block, how.sizes.window, _sinks(found, options))
+        planned = estimate.plan(
+            job, found, encoder, sizes, stateful=not chunks, checkpointed=how.checkpointed
+        )
         seconds = planned.seconds * passes
         if writes:
             seconds += estimate.writing_seconds(found, sizes, options, writes)
@@ -47,10 +58,6 @@ def plan(command: str, path: str, options: Options, *, passes: float = 1, writes
         yield Done(command, options.model, job.document.as_dict(), planned, job.tally.as_dict())
 
 
-def _sizes(found: Found, options: Options) -> Sizes:
-    memory, config = options.memory, found.config
-    trained = config.get("max_position_embeddings") or 2048
-    window = memory.window or min(trained, 4096)
+def _sinks(found: Found, options: Options) -> int:
     learned = found.entry is not None and found.entry.learned_sink is not None
-    sinks = memory.sinks if memory.sinks is not None else (1 if learned else 4)
-    return Sizes(memory.block or max(1, window // 4), window, sinks)
+    return options.memory.sinks if options.memory.sinks is not None else (1 if learned else 4)

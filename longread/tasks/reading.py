@@ -7,7 +7,7 @@ Knows nothing of what a task makes of the reading, nor of how events are shown.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from longread.tasks import estimate
 if TYPE_CHECKING:
     from longread.engine.session import Session, Shape
     from longread.model.load import LoadedModel
+    from longread.reader.document import Block
     from longread.tasks.gather import Gatherer
     from longread.tasks.keep import Keeper
 
@@ -106,7 +107,10 @@ def load(job: Job) -> LoadedModel:
     from longread.model.load import load_model
 
     with job.tally.phase("load"):
-        return load_model(job.options.model, make_policy, device=job.options.device, dtype=job.options.dtype)
+        options = job.options
+        return load_model(
+            options.model, make_policy, device=options.device, dtype=options.dtype, memory=options.memory
+        )
 
 
 def shape_of(loaded: LoadedModel, options: Options) -> Shape:
@@ -132,9 +136,14 @@ def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int
     )
     if not stateful:
         yield job.warn(f"{loaded.name} is read in chunks without a cache: {loaded.verdict.why}")
+    if loaded.fit_says:
+        yield job.warn(loaded.fit_says)
     if loaded.encoder.note:
         yield Note(loaded.encoder.note)
-    plan = estimate.plan(job, loaded.found, loaded.encoder, shape, stateful=stateful)
+    checkpointed = loaded.backbone.checkpointed
+    plan = estimate.plan(
+        job, loaded.found, loaded.encoder, shape, stateful=stateful, checkpointed=checkpointed
+    )
     seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes) if writes else 0.0
     yield Planned(**{**vars(plan), "seconds": plan.seconds * passes + seconds})
 
@@ -185,7 +194,7 @@ def read_blocks(
         for block in stream if keeper is None else keeper.rest(stream):
             if keeper is not None:
                 yield from keeper.before(session, block)
-            events = session.step(block)
+            events = yield from _step(job, session, block, keeper)
             report = events[-1]
             assert isinstance(report, BlockRead)
             at, busy = block.end, busy + report.seconds
@@ -231,6 +240,25 @@ def read_blocks(
         )
     if busy:
         estimate.remember_speed(loaded.found, session.shape, job.options, (tally.read - before) / busy)
+
+
+def _step(
+    job: Job, session: Session, block: Block, keeper: Keeper | None
+) -> Generator[Event, None, list[Event]]:
+    """What happened to a block. Where memory runs out, what was read is saved and less is taken at once."""
+    from longread.engine.shrink import OutOfMemory, shrink
+
+    while True:
+        try:
+            return session.step(block)
+        except OutOfMemory:
+            pass  # outside the handler, where nothing of the failed pass is held
+        try:
+            said = shrink(session)
+        finally:
+            if keeper is not None and session.between_blocks:
+                yield from keeper.save(session)
+        yield job.warn(f"block {block.index + 1}: {said}")
 
 
 def stopped(job: Job, error: Interrupted) -> Interrupted:

@@ -52,6 +52,7 @@ SHAPES = {
     "untied": ("llama", shape(512, 1408, 8, 8, 8, 1024, tie_word_embeddings=False), 512, 512, True),
     "plain": ("smollm3", shape(1024, 4096, 8, 16, 4, 4096), 4096, 1024, False),
 }
+TWICE = {"wide-twice": "wide", "granite-twice": "granite"}  # the same with checkpointed layers
 
 
 def resident(key: str) -> int:
@@ -64,7 +65,7 @@ def measured(name: str) -> tuple[int, int]:
     """Planned and measured bytes of a shape."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    family, config, window, block, learn = SHAPES[name]
+    family, config, window, block, learn = SHAPES[TWICE.get(name, name)]
     memory = Memory(window=window, block=block, learn=learn)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -80,6 +81,7 @@ def measured(name: str) -> tuple[int, int]:
         before = resident("VmRSS")
         loaded = load_model(str(folder), make_policy, device="cpu")
         sizes = shape_for(loaded.backbone, memory, len(loaded.prefix), learned_sink=False)
+        loaded.backbone.checkpointed = name in TWICE
         with (
             open_document("sample:en") as text,
             Session(loaded.backbone, loaded.prefix, sizes, memory) as session,
@@ -94,12 +96,13 @@ def measured(name: str) -> tuple[int, int]:
             json.loads((folder / "config.json").read_text(encoding="utf-8")),
             fit.Sizes(block, window),
             learn=learn,
+            checkpointed=name in TWICE,
         )
     return planned.total, peak
 
 
 if __name__ == "__main__":
-    for each in SHAPES:
+    for each in (*SHAPES, *TWICE):
         planned, peak = measured(each)
         if each != "warm-up":
             print(json.dumps({"shape": each, "planned": planned, "measured": peak}), flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longread.model import fit
+from longread.model import fit, room
 from longread.model.catalog import catalogue, listed
 from longread.model.choice import recommended
 from longread.model.machine import Machine
@@ -34,13 +34,13 @@ def test_a_repository_s_name_is_the_entry_s():
         (Machine(int(8e9), 4, 200e9), "minicpm5-1b"),
         (Machine(12 << 30, **GPU), "granite-4.1-3b"),
         (Machine(24 << 30, **GPU), "qwen3-4b"),
-        (Machine(int(4.5e9), 2, 100e9), "smollm2-360m"),
+        (Machine(int(4.5e9), 2, 100e9), "qwen3-0.6b"),  # its layers run twice
         (Machine(int(1e9), 2, 100e9), "pocket"),
     ],
 )
 def test_each_kind_of_machine_has_one_recommendation(machine, name):
     assert recommended(machine) == name
-    assert name == "pocket" or fit.fit(catalogue()[name].shape, machine).fits
+    assert name == "pocket" or room.fit(catalogue()[name].shape, machine).fits
 
 
 def test_each_kind_of_machine_is_named_once():
@@ -49,11 +49,11 @@ def test_each_kind_of_machine_is_named_once():
 
 
 def test_a_window_shrinks_until_the_model_fits(home):
-    rows = {row.name: row for row in listing("pocket", LAPTOP).rows}
+    rows = {row.name: row for row in listing("pocket", Machine(int(6.5e9), 4, 200e9)).rows}
     assert rows["pocket"].fits and rows["pocket"].reads_with == 512
     assert rows["minicpm5-1b"].fits and rows["minicpm5-1b"].reads_with < 4096
     assert rows["qwen3-4b"].fits is False  # 16 GB of float32 weights
-    assert all(row.memory <= LAPTOP.room for row in rows.values() if row.fits)
+    assert all(row.memory <= 5e9 for row in rows.values() if row.fits)
 
 
 def test_a_card_that_was_never_measured_has_no_hours(home):

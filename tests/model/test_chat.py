@@ -186,6 +186,15 @@ def test_thinking_is_switched_off(tmp_path):
     assert tokenizer.token_to_id("</think>") in _chat(folder).ids([Message("user", "a")])
 
 
+def test_a_template_that_always_lets_the_model_think_is_closed(tmp_path):
+    always = CHATML[: CHATML.index("{% if enable_thinking")] + "{{ '<think>\n' }}{% endif %}"
+    chat = _chat(_save(tmp_path / "model", _byte_level(), always))
+    own, _ = chat.rendered([Message("user", "a")], answer=True)
+    assert own[-1].endswith("assistant\n<think>\n\n</think>\n\n")
+    silent = _chat(_save(tmp_path / "other", _byte_level(), CHATML))
+    assert chat.ids(PLAIN) == silent.ids(PLAIN)
+
+
 @pytest.mark.parametrize("template", [INST, DROPS])
 def test_a_system_message_that_is_refused_or_dropped_goes_to_the_user(template, tmp_path):
     folder = _save(tmp_path / "model", _byte_level(), template)

@@ -157,7 +157,7 @@ def _plan(planned: Planned) -> Iterator[Line]:
         f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body"
     )
     yield Line(f"learning: {learn}", "body")
-    named = {"cache": "keys and values"}
+    named = {"cache": "keys and values", "adapter": "adapter and optimizer"}
     parts = ", ".join(
         f"{named.get(name, name)} {words.size(count)}"
         for name, count in planned.memory_parts.items()

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from longread.config import Options
-from longread.events import BlockRead, Event, Loaded
+from longread.events import BlockRead, Event, Loaded, Note
 from longread.tasks import reading
 from longread.tasks.gather import gatherer_for
 from longread.tasks.keep import Keeper
@@ -51,7 +51,7 @@ class Workbench:
 
         began, options = time.perf_counter(), self.options
         self.loaded = loaded = load_model(
-            options.model, make_policy, device=options.device, dtype=options.dtype
+            options.model, make_policy, device=options.device, dtype=options.dtype, memory=options.memory
         )
         yield Loaded(
             model=loaded.name,
@@ -62,6 +62,8 @@ class Workbench:
             trust=loaded.trust.says,
             seconds=time.perf_counter() - began,
         )
+        if loaded.fit_says:
+            yield Note(loaded.fit_says, "warning")
 
     def session(self) -> Session:
         """The model attached, the adapter in place if it is learning. It must have been loaded."""

@@ -1,0 +1,27 @@
+"""What running out of memory looks like, on every device that torch knows.
+
+Knows the errors and how to give memory back. Knows no block and no model.
+"""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+# The CPU's allocator and Apple's have no error of their own.
+_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether ``error`` says that there was no memory left."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
+
+
+def release() -> None:
+    """Give back what nobody holds any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
