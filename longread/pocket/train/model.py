@@ -22,10 +22,10 @@ class Shape:
     """The sizes of a model. ``window`` is the longest sequence it is trained on (tokens)."""
 
     vocabulary: int = 10240
-    hidden: int = 256
-    layers: int = 5
-    heads: int = 4
-    kv_heads: int = 2
+    hidden: int = 240
+    layers: int = 4
+    heads: int = 3
+    kv_heads: int = 1
     head_dim: int = 64
     mlp: int = 768
     window: int = 1024
