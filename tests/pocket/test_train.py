@@ -8,53 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from longread.pocket.train import run
 from longread.pocket.train.batches import Rows, Share
-from longread.pocket.train.model import Llama, Shape
+from longread.pocket.train.model import Llama
 from longread.pocket.train.muon import orthogonal
 from longread.pocket.train.state import State
-
-TINY = Shape(vocabulary=61, hidden=16, layers=2, heads=2, kv_heads=1, head_dim=8, mlp=24, window=1024)
-SIZES = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.as_dict().items()]
-
-
-@pytest.fixture
-def rows(tmp_path) -> Path:
-    """Rows in which each token follows from the one before; marks as a conversation's."""
-    folder = tmp_path / "rows"
-    folder.mkdir()
-    chance = np.random.default_rng(0)
-    for source, length in (("en", 1024), ("zh", 1024), ("lessons", 512), ("pairs", 256)):
-        for held in ("", "-held"):
-            begin = chance.integers(5, 61, (12, 1))
-            ids = ((begin + 7 * np.arange(length)) % 56 + 5).astype(np.uint16)
-            tensors = {"ids": ids}
-            if source in ("lessons", "pairs"):
-                tensors["marks"] = chance.integers(0, 3, ids.shape).astype(np.uint8)
-            save_file(tensors, folder / f"{source}{held}.safetensors")
-    return folder
-
-
-@pytest.fixture
-def small(monkeypatch) -> None:
-    """A few rows a step."""
-    monkeypatch.setattr(run, "STABLE", (Share("en", 16, 2), Share("pairs", 16, 1)))
-    monkeypatch.setattr(run, "DECAY", (Share("en", 32, 1), Share("pairs", 16, 1)))
-    monkeypatch.setattr(run, "HELD", (Share("en", 16, 2),))
-
-
-def trained(rows: Path, out: Path, *options: str) -> dict[str, torch.Tensor]:
-    run.main(["--data", str(rows), "--out", str(out), "--device=cpu", "--log-every=1", *SIZES, *options])
-    found = State(out).newest()
-    assert found is not None
-    return found[1]
+from tests.pocket.small import SIZES, TINY, trained
 
 
 def test_it_computes_what_transformers_computes():

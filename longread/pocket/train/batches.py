@@ -64,6 +64,15 @@ class Rows:
         self._orders: dict[str, tuple[int, np.ndarray]] = {}
         self.taken: dict[str, int] = {}
 
+    @property
+    def vocabulary(self) -> str:
+        """The SHA-256 of the tokenizer that the rows were made with; "" where nothing says so."""
+        try:
+            record = json.loads((self._folder / "data.json").read_text(encoding="utf-8"))
+            return str(record["tokenizer_sha256"])
+        except (OSError, ValueError, KeyError):
+            return ""
+
     def take(self, share: Share) -> Batch:
         """The next rows of a source. They come in an order of their own in each pass."""
         ids, marks = self._load(share.source)
@@ -130,11 +139,3 @@ def pieces(batch: Batch, tokens: int) -> Iterator[Batch]:
     for low in range(0, len(batch.ids), rows):
         part = slice(low, low + rows)
         yield Batch(batch.source, batch.ids[part], batch.targets[part], batch.weights[part])
-
-
-def vocabulary(folder: Path) -> str:
-    """The SHA-256 of the tokenizer that the rows were made with."""
-    try:
-        return json.loads((folder / "data.json").read_text(encoding="utf-8"))["tokenizer_sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder} holds no data.json: {error}", "prepare the rows anew") from None

@@ -119,7 +119,7 @@ def chapters(text: str) -> Iterator[tuple[str, str]]:
 
 def plain(text: str, width: int, *, dashes: bool) -> str:
     """Markdown with a line a paragraph as a plain-text file: no heading marks, lines of at most ``width``
-    characters, and with ``dashes`` the quotes and dashes of a typewriter."""
+    characters, and with ``dashes`` the quotes and dashes of a typewriter, where two count as one."""
     blocks: list[str] = []
     lines = re.compile(rf"(\S.{{0,{width - 1}}}(?!\S)|\S{{{width},}})(?: +|$)")  # faster than textwrap
     for line in text.split("\n"):

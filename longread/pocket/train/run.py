@@ -73,6 +73,8 @@ class Trainer:
         self.optimizer = Optimizer(named, rates)
         self.average = {name: weight.detach().clone() for name, weight in named}
         self.step = self.tokens = 0
+        self.seconds = 0.0  # of processors, by the processes before this one
+        self.longest = 0  # tokens of the longest row yet: the window that the weights have been trained on
         # Threads of one core each wait for one another once a step: on a machine with other work to do that
         # is many times faster than the threads of torch, which meet after every product.
         self.workers = ThreadPoolExecutor(workers, initializer=_alone)
@@ -94,6 +96,7 @@ class Trainer:
             weight.grad /= sum(weights.values())
         scale = rate(self.step, self.tokens, total, decay)
         self.optimizer.step(self.step, scale, spread=self.workers.map)
+        self.longest = max(self.longest, *(share.length for share in mix))
         self.step += 1
         self.tokens += sum(share.tokens for share in mix)
         with torch.no_grad():
@@ -130,10 +133,17 @@ class Trainer:
         tensors = {f"weights.{name}": weight for name, weight in self.model.named_parameters()}
         tensors |= {f"average.{name}": weight for name, weight in self.average.items()}
         tensors |= self.optimizer.state()
-        record = {"step": self.step, "tokens": self.tokens, "taken": self.rows.taken}
-        state.save(
-            record | {"shape": self.model.shape.as_dict(), "rates": asdict(self.optimizer.rates)}, tensors
-        )
+        record = {
+            "step": self.step,
+            "tokens": self.tokens,
+            "longest": self.longest,
+            "taken": self.rows.taken,
+            "shape": self.model.shape.as_dict(),
+            "rates": asdict(self.optimizer.rates),
+            "tokenizer_sha256": self.rows.vocabulary,
+            "cpu_seconds": round(self.seconds + time.process_time()),
+        }
+        state.save(record, tensors)
         if milestone is not None and self.tokens // milestone > state.milestone:
             state.keep(self.tokens // milestone)
 
@@ -148,7 +158,8 @@ class Trainer:
             weight.copy_(tensors[f"weights.{name}"])
             self.average[name].copy_(tensors[f"average.{name}"])
         self.optimizer.load(tensors)
-        self.step, self.tokens, self.rows.taken = record["step"], record["tokens"], dict(record["taken"])
+        self.step, self.tokens, self.longest = record["step"], record["tokens"], record.get("longest", 512)
+        self.rows.taken, self.seconds = dict(record["taken"]), record.get("cpu_seconds", 0)
 
 
 def train(trainer: Trainer, state: State, options: argparse.Namespace, stopped: Callable[[], bool]) -> bool:

@@ -55,21 +55,6 @@ def train(lines: Iterator[str], size: int) -> dict:
     return json.loads(tokenizer.to_str())
 
 
-def settings(window: int) -> dict:
-    """``tokenizer_config.json``."""
-    sink, end, *others = talk.SPECIAL
-    return {
-        "backend": "tokenizers",
-        "bos_token": sink,
-        "clean_up_tokenization_spaces": False,
-        "eos_token": end,
-        "extra_special_tokens": others,
-        "model_max_length": window,
-        "pad_token": end,
-        "tokenizer_class": "TokenizersBackend",
-    }
-
-
 @command
 def main(arguments: list[str] | None = None) -> None:
     """Learn the vocabulary and write ``tokenizer.json``."""
