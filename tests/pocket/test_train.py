@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from longread.pocket.train import run
+from longread.pocket.train import batches, run
 from longread.pocket.train.batches import Rows, Share
 from longread.pocket.train.model import Llama
 from longread.pocket.train.muon import orthogonal
@@ -84,22 +84,38 @@ def test_the_rate_rises_stays_and_falls():
     assert run.rate(500, 100, 100, 20) == 0.0
 
 
-def test_rows_follow_from_the_seed_and_from_what_was_taken(rows):
+def test_rows_follow_from_the_seed_and_from_what_was_taken(rows, monkeypatch):
+    monkeypatch.setattr(batches, "GROUP", 4)
     first, share = Rows(rows, 3), Share("en", 512, 5)
-    batches = [first.take(share) for _ in range(8)]
-    assert batches[0].ids.shape == (5, 512) and (batches[0].ids[:, 0] == 0).all()
-    assert torch.equal(batches[0].ids[:, 1:], batches[0].targets[:, :-1])
+    taken = [first.take(share) for _ in range(8)]
+    assert taken[0].ids.shape == (5, 512) and (taken[0].ids[:, 0] == 0).all()
+    assert torch.equal(taken[0].ids[:, 1:], taken[0].targets[:, :-1])
     again = Rows(rows, 3)
     again.taken = {"en": 3 * 5 * 512}
-    assert torch.equal(again.take(share).ids, batches[3].ids)
+    assert torch.equal(again.take(share).ids, taken[3].ids)
     # A pass brings every row once: 12 rows of 1,024 are 24 of 512, the first 24 of the 40 taken.
-    one_pass = torch.cat([batch.targets for batch in batches])[:24].tolist()
+    one_pass = torch.cat([batch.targets for batch in taken])[:24].tolist()
     source = load_file(rows / "en.safetensors")["ids"].reshape(24, 512).tolist()
     assert sorted(one_pass) == sorted(source)
-    assert not torch.equal(Rows(rows, 4).take(share).ids, batches[0].ids)
+    assert not torch.equal(Rows(rows, 4).take(share).ids, taken[0].ids)
     # Another length begins at the next row that is whole.
     assert again.take(Share("en", 1024, 1)).ids.shape == (1, 1024)
     assert again.taken["en"] == 11 * 1024
+
+
+def test_without_a_sink_a_row_begins_with_its_own_token(rows):
+    share = Share("pairs", 64, 3)
+    with_sink, without = Rows(rows, 1).take(share), Rows(rows, 1, sink=False).take(share)
+    assert torch.equal(without.ids, with_sink.ids[:, 1:])
+    assert torch.equal(without.targets, with_sink.targets[:, 1:])
+    assert torch.equal(without.weights, with_sink.weights[:, 1:])
+
+
+def test_rows_of_a_larger_vocabulary_are_refused(rows, tmp_path, caplog):
+    (rows / "data.json").write_text('{"vocabulary": 62}')
+    with pytest.raises(SystemExit) as ended:
+        trained(rows, tmp_path / "run")
+    assert ended.value.code == 2 and "hint: give --vocabulary 62" in caplog.text
 
 
 def test_given_tokens_weigh_less_and_padding_nothing(rows):

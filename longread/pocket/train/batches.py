@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,13 +66,12 @@ class Rows:
         self.taken: dict[str, int] = {}
 
     @property
-    def vocabulary(self) -> str:
-        """The SHA-256 of the tokenizer that the rows were made with; "" where nothing says so."""
+    def record(self) -> dict[str, Any]:
+        """What `data` wrote down of the rows; empty where it wrote nothing."""
         try:
-            record = json.loads((self._folder / "data.json").read_text(encoding="utf-8"))
-            return str(record["tokenizer_sha256"])
-        except (OSError, ValueError, KeyError):
-            return ""
+            return json.loads((self._folder / "data.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
 
     def take(self, share: Share) -> Batch:
         """The next rows of a source. They come in an order of their own in each pass."""

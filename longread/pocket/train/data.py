@@ -165,6 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     tokenizer = (options.tokenizer / "tokenizer.json").read_bytes()
     whole = {
         "seed": options.seed,
+        "vocabulary": encoder.vocab_size,
         "tokenizer_sha256": hashlib.sha256(tokenizer).hexdigest(),
         "pairs": len(pairs),
         "sources": record,

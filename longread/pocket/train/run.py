@@ -140,7 +140,7 @@ class Trainer:
             "taken": self.rows.taken,
             "shape": self.model.shape.as_dict(),
             "rates": asdict(self.optimizer.rates),
-            "tokenizer_sha256": self.rows.vocabulary,
+            "tokenizer_sha256": self.rows.record.get("tokenizer_sha256", ""),
             "cpu_seconds": round(self.seconds + time.process_time()),
         }
         state.save(record, tensors)
@@ -203,7 +203,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--hours", type=float, help="save and leave after so long")
     found.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     found.add_argument("--compile", action="store_true", help="let torch compile the forward")
-    found.add_argument("--piece", type=int, default=2048, help="tokens that go through the model at once")
+    piece = 65_536 if torch.cuda.is_available() else 2048
+    found.add_argument("--piece", type=int, default=piece, help="tokens that go through the model at once")
     found.add_argument("--scale", type=int, default=1, help="times 8,192 tokens a step")
     cores = 1 if torch.cuda.is_available() else os.cpu_count() or 1
     found.add_argument("--workers", type=int, default=cores, help="threads, each with pieces of its own")
@@ -228,8 +229,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     state = State(options.out)
     shape = Shape(**{name: getattr(options, name) for name in Shape().as_dict()})
-    rates = Rates(muon=options.muon, adam=options.adam)
     rows = Rows(options.data, options.seed)
+    words = rows.record.get("vocabulary", 0)
+    if shape.vocabulary < words:
+        raise UsageError(
+            f"the rows have a vocabulary of {words:,}, the model one of {shape.vocabulary:,}",
+            f"give --vocabulary {words}",
+        )
+    rates = Rates(muon=options.muon, adam=options.adam)
     given = {name: getattr(options, name) for name in ("device", "seed", "piece", "scale", "workers")}
     trainer = Trainer(shape, rates, rows, **given)
     found = state.newest() or (State.read(options.start) if options.start else None)
