@@ -117,7 +117,7 @@ def translations(model: Answerer, source: Path, held_out: Path, most: int | None
         texts = [model.answer(talk.translation(target), words) for words, _ in table]
         found[f"{origin}-{target}"] = translation(texts, [answer for _, answer in table], target)
         for (words, answer), text in list(zip(table, texts, strict=True))[:5]:
-            log.info("%s | %s | %s", words, text, answer)
+            log.info("%r | %r | %r", words, text, answer)
     return {"translation": found}
 
 
