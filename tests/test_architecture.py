@@ -22,6 +22,7 @@ RANKS = {
     "face": 7,  # longread/__init__.py and __main__.py
     "cli": 6,
     "jobs": 5,
+    "pocket": 6,  # the bundled model's recipe: nobody imports it
     "tasks": 4,
     "engine": 3,
     "memory": 2,

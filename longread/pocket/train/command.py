@@ -1,0 +1,36 @@
+"""What the recipe's commands share: the log on stderr, and errors as a message and a hint.
+
+Knows logging and exit codes. Knows nothing of what a command does.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from collections.abc import Callable
+
+from longread.errors import LongreadError
+
+log = logging.getLogger("longread.pocket")
+
+
+def command(main: Callable[..., None]) -> Callable[..., None]:
+    """``main`` with a log, whose ``LongreadError`` ends the process with a message and its exit code."""
+
+    @functools.wraps(main)
+    def wrapped(arguments: list[str] | None = None) -> None:
+        if not log.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+            log.addHandler(handler)
+            log.setLevel(logging.INFO)
+        try:
+            main(arguments)
+        except LongreadError as error:
+            log.error("error: %s", error.message)
+            if error.hint:
+                log.error("hint: %s", error.hint)
+            sys.exit(error.exit_code)
+
+    return wrapped
