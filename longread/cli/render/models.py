@@ -70,6 +70,7 @@ def _licences(rows: Any) -> str:
 
 
 def _legend(listing: Any) -> Iterator[Line]:
+    yield Line("memory: to learn with the largest block and window that fit here", "body")
     yield Line(
         "read, learn: time for a novel of 100,000 words, without and with learning"
         + (
