@@ -38,6 +38,13 @@ def test_every_tool_loads_what_is_exported(exported):
 
     loaded = load_model(str(exported), make_policy)
     assert loaded.verdict.agrees and loaded.prefix == [0] and loaded.encoder.kind == "tiktoken"
+    from transformers import AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(exported)
+    ids = theirs("a fox").input_ids
+    assert ids[0] == 0 and ids[1:] == loaded.encoder.encode("a fox")
+    chat = theirs.apply_chat_template([{"role": "user", "content": "a fox"}], return_dict=False)
+    assert chat.count(0) == 1
     assert loaded.backbone.trained_length == 64  # the longest rows it has seen, not the sizes' 1,024
     state = State(exported.parent / "run").newest()[1]
     name = "model.layers.0.mlp.up_proj.weight"

@@ -55,7 +55,7 @@ def write(
         config["bos_token_id"], begins = None, {}
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
-    (out / "tokenizer.json").write_bytes(layout)
+    _json(out / "tokenizer.json", json.loads(layout) | ({"post_processor": _opening()} if sink else {}))
     (out / "chat_template.jinja").write_text(talk.TEMPLATE, encoding="utf-8")
     _json(out / "config.json", config)
     _json(out / "generation_config.json", {**begins, "eos_token_id": 1, "pad_token_id": 1})
@@ -66,6 +66,19 @@ def write(
         out / "training.json", {**facts, "shape": shape.as_dict(), "parameters": parameters, "weights": kind}
     )
     card.write(out)
+
+
+def _opening() -> dict[str, Any]:
+    """The part of ``tokenizer.json`` by which every tool begins a text with the sink, as every row began."""
+    first = talk.SPECIAL[0]
+    sink = {"SpecialToken": {"id": first, "type_id": 0}}
+    one, two = ({"Sequence": {"id": name, "type_id": at}} for at, name in enumerate("AB"))
+    return {
+        "type": "TemplateProcessing",
+        "single": [sink, one],
+        "pair": [sink, one, two],
+        "special_tokens": {first: {"id": first, "ids": [0], "tokens": [first]}},
+    }
 
 
 def settings(window: int, *, sink: bool = True) -> dict[str, Any]:
@@ -103,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
