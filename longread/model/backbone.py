@@ -41,8 +41,8 @@ class Backbone:
         Whether attention may be ours; False for a model that the probe turned down,
         which then runs its own forward on whole chunks only.
     checkpointed
-        Whether layers run again for the gradient rather than keep what it needs: a third more
-        time for a learned block, and a layer's memory instead of all layers'.
+        Whether layers run again for the gradient rather than keep what it needs: half as much time
+        again for a learned block, and a layer's memory instead of all layers'.
 
     ``replaying`` is True while a layer runs again: its keys are in the cache by then. ``sizes`` are the
     largest block and window for which there is memory; None where there is enough.

@@ -19,6 +19,7 @@ TOKENS_PER_WORD = 1.35
 # (docs/log.md). Larger models multiply larger matrices and do better: their hours are upper bounds.
 EFFICIENCY = 0.36
 LEARNING = 3.0
+_TWICE = 1.5  # a learned block whose layers run twice: the base is frozen, so half of it is the forward
 _TILE = 256  # rows of attention at once (longread_kernels)
 _LOGITS = 1 << 24  # logits at once (longread_kernels)
 _TEXT = 25_000_000  # bytes of tokenizer and text
@@ -192,7 +193,7 @@ def speed(
     m = figures(config)
     matrices = m.layers * m.active + m.vocabulary * m.width
     attention = 4 * m.layers * m.heads * m.dim * sizes.window
-    cost = (2.0 * matrices + attention) * (LEARNING + checkpointed if learn else 1.0)
+    cost = (2.0 * matrices + attention) * (LEARNING * (_TWICE if checkpointed else 1.0) if learn else 1.0)
     return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)
 
 

@@ -76,7 +76,8 @@ def load_model(
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
     verdict = remembered_verdict(model, weights, make_policy)
-    how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=verdict.agrees)
+    if not verdict.agrees:
+        how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=False)
     # What waits elsewhere would all be on the card at once if layers kept what the gradient needs.
     twice = how.checkpointed or any(p.is_meta for p in model.parameters())
     backbone = Backbone(model, stateful=verdict.agrees, checkpointed=twice)

@@ -2,7 +2,7 @@
 
 Knows what a reading takes (``fit.py``) and what there is (``machine.py``). Loads nothing; no torch.
 
-First the layers run twice, which costs a third of the time and changes no figure; then the block shrinks,
+First the layers run twice, which costs half as much time again and changes no figure; then the block shrinks,
 then the window; then, beside an accelerator, weights stay in the machine's memory.
 """
 

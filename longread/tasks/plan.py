@@ -6,23 +6,15 @@ Knows the text, the model's config and the speeds measured before. Imports no to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from longread.config import Options
 from longread.events import Done, Event, Planned
 from longread.model.families import why_in_chunks
 from longread.model.find import Found, find_model
+from longread.model.fit import Sizes
 from longread.model.room import fitted
 from longread.tasks import estimate, reading
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Block, window and sinks, in tokens."""
-
-    block: int
-    window: int
-    sinks: int
 
 
 def plan(command: str, path: str, options: Options, *, passes: float = 1, writes: int = 0) -> Iterator[Event]:
@@ -40,10 +32,10 @@ def plan(command: str, path: str, options: Options, *, passes: float = 1, writes
             encoder = load_encoder(found.folder)
         how, machine = fitted(found, options.memory, device=options.device, dtype=options.dtype)
         said = how.says(machine.room)
-        if said:
+        if said and passes:
             yield job.warn(said)
         chunks = why_in_chunks(found.config.get("model_type"))
-        if chunks:
+        if chunks and passes:
             yield job.warn(f"{found.name} is read in chunks without a cache: {chunks}")
         sizes = Sizes(how.sizes.block, how.sizes.window, _sinks(found, options))
         planned = estimate.plan(

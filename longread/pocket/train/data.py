@@ -7,7 +7,6 @@ or to be learned (2); a book's are all to be learned.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import random
@@ -18,7 +17,7 @@ import numpy as np
 
 from longread.model.tokens import Encoder, load_encoder
 from longread.pocket.train import corpus, talk
-from longread.pocket.train.command import command, log
+from longread.pocket.train.command import command, corpus_parser, log
 from longread.pocket.train.talk import Talk
 
 PROSE, LESSON, PAIR = 1024, 512, 256  # tokens a row
@@ -123,14 +122,8 @@ def write(place: Path, ids: np.ndarray, marks: np.ndarray | None = None) -> dict
 @command
 def main(arguments: list[str] | None = None) -> None:
     """Encode the corpus."""
-    parser = argparse.ArgumentParser(prog="data", description="Encode the corpus into rows of tokens.")
-    parser.add_argument("--source", type=Path, required=True, help="folder with train/ and qa/")
-    parser.add_argument(
-        "--held-out", type=Path, required=True, help="sentence pairs never to be learned from"
-    )
+    parser = corpus_parser("data", "Encode the corpus into rows of tokens.")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder with tokenizer.json")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     encoder = load_encoder(options.tokenizer)

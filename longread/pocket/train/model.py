@@ -6,7 +6,6 @@ Knows the architecture and its loss. Knows no optimizer, no data and no file. Th
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -203,8 +202,3 @@ class _Loss(torch.autograd.Function):
     def backward(ctx, upstream, _):
         d_hidden, d_head = ctx.saved_tensors
         return d_hidden * upstream, d_head * upstream, None, None, None
-
-
-def bits(nats: float) -> float:
-    """Nats as bits."""
-    return nats / math.log(2)

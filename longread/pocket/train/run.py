@@ -223,22 +223,26 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+def trainer_of(options: argparse.Namespace, rows: Rows) -> Trainer:
+    """A run at its beginning, as ``parser``'s options have it."""
+    shape = Shape(**{name: getattr(options, name) for name in Shape().as_dict()})
+    given = {name: getattr(options, name) for name in ("device", "seed", "piece", "scale", "workers")}
+    return Trainer(shape, Rates(muon=options.muon, adam=options.adam), rows, **given)
+
+
 @command
 def main(arguments: list[str] | None = None) -> None:
     """Train, or go on."""
     options = parser().parse_args(arguments)
     state = State(options.out)
-    shape = Shape(**{name: getattr(options, name) for name in Shape().as_dict()})
     rows = Rows(options.data, options.seed)
     words = rows.record.get("vocabulary", 0)
-    if shape.vocabulary < words:
+    if options.vocabulary < words:
         raise UsageError(
-            f"the rows have a vocabulary of {words:,}, the model one of {shape.vocabulary:,}",
+            f"the rows have a vocabulary of {words:,}, the model one of {options.vocabulary:,}",
             f"give --vocabulary {words}",
         )
-    rates = Rates(muon=options.muon, adam=options.adam)
-    given = {name: getattr(options, name) for name in ("device", "seed", "piece", "scale", "workers")}
-    trainer = Trainer(shape, rates, rows, **given)
+    trainer = trainer_of(options, rows)
     found = state.newest() or (State.read(options.start) if options.start else None)
     if found:
         trainer.load(*found)

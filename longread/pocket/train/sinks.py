@@ -16,8 +16,6 @@ import torch
 from longread.pocket.train import evaluate, export, run
 from longread.pocket.train.batches import Rows
 from longread.pocket.train.command import command, log
-from longread.pocket.train.model import Shape
-from longread.pocket.train.muon import Rates
 from longread.pocket.train.state import State
 
 SINKS = (0, 1, 2, 4)
@@ -28,10 +26,7 @@ def trained(options: argparse.Namespace, sink: bool) -> Path:
     """The model's folder after training with or without a sink; what was begun goes on."""
     place = options.out / ("sink" if sink else "plain")
     state = State(place / "run")
-    shape = Shape(**{name: getattr(options, name) for name in Shape().as_dict()})
-    rows = Rows(options.data, options.seed, sink=sink)
-    given = {name: getattr(options, name) for name in ("device", "seed", "piece", "scale", "workers")}
-    trainer = run.Trainer(shape, Rates(muon=options.muon, adam=options.adam), rows, **given)
+    trainer = run.trainer_of(options, Rows(options.data, options.seed, sink=sink))
     found = state.newest()
     if found:
         trainer.load(*found)
@@ -60,7 +55,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--source", type=Path, required=True, help="folder with books/")
     parser.add_argument("--books", type=int, default=5, help="so many unseen novels")
     parser.add_argument("--characters", type=int, default=evaluate.CHARACTERS, help="of each")
-    # Two runs of a tenth of the bundled model's: an hour or so on two cores.
     parser.set_defaults(tokens=2_000_000, decay=500_000)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

@@ -63,15 +63,10 @@ class State:
     @staticmethod
     def read(folder: Path) -> tuple[dict[str, Any], Tensors]:
         """Record and tensors of a kept state. ``InputError`` where it is none."""
-        from safetensors.torch import load_file
-
-        try:
-            record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            return record, load_file(folder / "state.safetensors")
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{folder} holds no state: {error}", "give a folder below saves/ or kept/"
-            ) from None
+        save, why = saves.read(folder)
+        if why := why or save.damage():
+            raise InputError(f"{folder} holds no state: {why}", "give a folder below saves/ or kept/")
+        return save.record, save.tensors()
 
     def note(self, trainer: Any, losses: Mapping[str, float], more: Mapping[str, Any]) -> None:
         """One line in log.jsonl and on stderr."""

@@ -9,13 +9,12 @@ few sentence pairs meet the same tokens again and again.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from longread.pocket.train import corpus, talk
-from longread.pocket.train.command import command, log
+from longread.pocket.train.command import command, corpus_parser, log
 
 # Characters of each English and Chinese book, and how often the pairs are read, chosen so that the 2,500
 # commonest characters of the pairs become tokens.
@@ -58,14 +57,8 @@ def train(lines: Iterator[str], size: int) -> dict:
 @command
 def main(arguments: list[str] | None = None) -> None:
     """Learn the vocabulary and write ``tokenizer.json``."""
-    parser = argparse.ArgumentParser(prog="tokenizer", description="Learn the vocabulary.")
-    parser.add_argument("--source", type=Path, required=True, help="folder with train/ and qa/")
-    parser.add_argument(
-        "--held-out", type=Path, required=True, help="sentence pairs never to be learned from"
-    )
-    parser.add_argument("--out", type=Path, required=True)
+    parser = corpus_parser("tokenizer", "Learn the vocabulary.")
     parser.add_argument("--size", type=int, default=10240)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     layout = train(texts(options.source, options.held_out, options.seed), options.size)

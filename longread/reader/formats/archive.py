@@ -19,9 +19,9 @@ from longread.reader.formats import stream
 PART = 1 << 25  # bytes of one member; a chapter has some 50,000
 WHOLE = 1 << 28  # bytes of all members read; War and Peace has 4 million
 _MEMBERS = 50_000
-# What zipfile raises for a damaged archive, each met while fuzzing: a wrong record (BadZipFile), a wrong
-# stream (zlib.error), an end too soon (EOFError), a seek to a place before the file (OSError, ValueError),
-# a name listed and not there (KeyError), a method or version that it does not know (NotImplementedError).
+# What zipfile raises for a damaged archive: a wrong record (BadZipFile), a wrong stream (zlib.error), an end
+# too soon (EOFError), a place before the file's beginning (OSError, ValueError), a name that is listed and
+# not there (KeyError), a method or a version that it does not know (NotImplementedError).
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
 
 
