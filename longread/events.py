@@ -78,7 +78,7 @@ class Planned(Event):
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """Where a phase stands; ``done`` and ``total`` are in ``unit``, ``total`` may be an estimate."""
+    """Where a phase stands; ``done`` and ``total`` are in ``unit``, ``total`` may be an estimate, or 0."""
 
     phase: str
     done: float

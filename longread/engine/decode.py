@@ -18,11 +18,11 @@ from torch import Tensor
 
 from longread.engine.sampling import GREEDY, Sampler, Sampling
 from longread.engine.thoughts import Thoughts
-from longread.events import Event, Text
+from longread.events import Event, Progress, Text
 from longread.memory.policy import KVPolicy
 from longread.model.backbone import Backbone
 
-_BEAT = 16  # pieces between two signs of life
+_BEAT = 16  # tokens between two signs of life
 
 
 class Speller(Protocol):
@@ -141,7 +141,8 @@ def generate(
     """``Text`` as soon as its characters are complete, and ``Ended`` last.
 
     ``ids`` is what ``generate_ids`` gives; it is closed however this ends. ``guard`` ends
-    it when it loops. What a model thinks before it answers is among the ids and no ``Text``.
+    it when it loops. What a model thinks before it answers is among the ids and no ``Text``; while
+    it does, ``Progress`` tells that it goes on.
     """
     source, written, reason = iter(ids), [], ""
     thoughts = Thoughts()
@@ -156,6 +157,8 @@ def generate(
             piece = thoughts.push(speller.push(token))
             if piece:
                 yield Text(piece)
+            elif thoughts.going_on and len(written) % _BEAT == 0:
+                yield Progress("thinking", len(written), 0, "tokens")
             if guard is not None and guard.push(token):
                 reason = "loop"
         rest = thoughts.push(speller.finish()) + thoughts.finish()
@@ -171,8 +174,8 @@ def generate(
 def collected(
     events: Generator[Event, None, None], beat: Event | None = None
 ) -> Generator[Event, None, tuple[str, Ended]]:
-    """The text among ``generate``'s events and how it ended. ``beat`` is given out while it comes, so that
-    bars live and Ctrl-C is heard."""
+    """The text among ``generate``'s events and how it ended. ``beat`` is given out while it comes, in place
+    of what ``generate`` tells of its progress, so that bars live and Ctrl-C is heard."""
     pieces: list[str] = []
     ended = Ended("stop", ())
     with closing(events):
@@ -183,6 +186,8 @@ def collected(
                 pieces.append(event.text)
                 if beat is not None and len(pieces) % _BEAT == 0:
                     yield beat
+            elif beat is not None:
+                yield beat
     return "".join(pieces), ended
 
 

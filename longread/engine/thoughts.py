@@ -18,6 +18,11 @@ class Thoughts:
         self._held = ""
         self._state = "start"  # "inside" of thoughts, "after" them, then "text"
 
+    @property
+    def going_on(self) -> bool:
+        """Whether a thought has begun and not ended."""
+        return self._state == "inside"
+
     def push(self, piece: str) -> str:
         """What of ``piece``, and of what was held back before it, belongs to the answer."""
         if self._state == "text":

@@ -64,7 +64,7 @@ def this_machine() -> Machine:
 
 def memory_on(device: str) -> Machine:
     """What a model finds on the device called ``device`` ("auto", "cuda:1"); no rate is measured."""
-    cards = nvidia() if device.startswith(("auto", "cuda")) and torch_has_cuda() else []
+    cards = nvidia() if device.startswith(("auto", "cuda")) and torch_has_cuda() else ()
     number = device.partition(":")[2]
     if number.isdigit():
         cards = cards[int(number) : int(number) + 1]
@@ -100,15 +100,16 @@ def memory() -> int:
     return min(limits)
 
 
-def nvidia() -> list[tuple[str, int]]:
-    """Name and bytes of each NVIDIA card, by nvidia-smi."""
+@cache
+def nvidia() -> tuple[tuple[str, int], ...]:
+    """Name and bytes of each NVIDIA card, by nvidia-smi, which takes long and is asked once."""
     ask = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout
         cards = [line.rpartition(",")[::2] for line in said.splitlines() if line.strip()]
-        return [(name.strip(), int(mebibytes) << 20) for name, mebibytes in cards]
+        return tuple((name.strip(), int(mebibytes) << 20) for name, mebibytes in cards)
     except (OSError, subprocess.SubprocessError, ValueError):
-        return []
+        return ()
 
 
 def torch_has_cuda() -> bool:

@@ -7,7 +7,7 @@ quotes is not loaded: reading the book with it and ranking by it were measured a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,15 +109,18 @@ class Answerer:
         self._options, self._lang = options or Options(), lang
         self._adapter, self._write = adapter, write
 
-    def answer(self, question: str, *, wanted: bool = True) -> Answer:
-        """The answer to ``question``; with ``wanted`` False only its passages."""
+    def answer(
+        self, question: str, *, wanted: bool = True, beat: Event | None = None
+    ) -> Generator[Event, None, Answer]:
+        """The answer to ``question``; with ``wanted`` False only its passages. While a model writes, ``beat``
+        is given out, or that it answers."""
         question = question.strip()[:_LONGEST]
         recalled = recall(self._passages, question, self._count, *self._part)
         evidence = tuple(self._evidence(rank, hit) for rank, hit in enumerate(recalled.hits, start=1))
         if not recalled.found or not wanted:
             return Answer(question, "", recalled.found, evidence)
         if self._loaded is not None and self._loaded.trust.answers:
-            text = self._written(question, recalled.hits)
+            text = yield from self._written(question, recalled.hits, beat)
             return Answer(question, text, bool(text), evidence, quoted=False)
         quote = best_quote(
             question,
@@ -134,11 +137,11 @@ class Answerer:
         (text,) = self._document.slices([(hit.start, hit.end)]) if isinstance(hit, Joined) else (hit.text,)
         return Evidence(rank, title, hit.start, hit.end, round(hit.share, 6), text)
 
-    def _written(self, question: str, hits: Sequence) -> str:
+    def _written(self, question: str, hits: Sequence, beat: Event | None) -> Generator[Event, None, str]:
         from longread.engine.session import Session, without_learning
         from longread.model.chat import Chat
         from longread.tasks.abstract import hand_of
-        from longread.tasks.answer.write import AnswerWriter
+        from longread.tasks.answer.write import BEAT, AnswerWriter
 
         loaded, options = self._loaded, self._options
         chat = Chat(loaded.found.folder, loaded.encoder)
@@ -151,7 +154,7 @@ class Answerer:
                 if session.lora is not None and self._adapter:
                     session.lora.load(self._adapter)
                 write = hand_of(session, loaded, chat)
-            return AnswerWriter(
+            writer = AnswerWriter(
                 write,
                 chat,
                 loaded.encoder,
@@ -159,7 +162,9 @@ class Answerer:
                 title=self._document.title or self._document.name,
                 language=self._lang or self._document.language,
                 seed=options.seed,
-            ).answer(question, hits)
+                beat=beat or BEAT,
+            )
+            return (yield from writer.answer(question, hits))
 
 
 @contextmanager
@@ -258,11 +263,12 @@ def ask(
         answers, partial = [], False
         try:
             for text in asked:
+                beat = None if len(asked) == 1 else _answering(answers, asked)
                 with job.tally.phase("answer"):
-                    answers.append(answerer.answer(text, wanted=answer))
+                    answers.append((yield from answerer.answer(text, wanted=answer, beat=beat)))
                 note_asked(kept, text, answers[-1].evidence)
                 if len(asked) > 1:
-                    yield Progress("answering", len(answers), len(asked), "questions", share=1.0)
+                    yield _answering(answers, asked)
         except Interrupted:
             partial = True
             if not answers:
@@ -279,6 +285,10 @@ def ask(
             partial=partial,
             warnings=tuple(job.warnings),
         )
+
+
+def _answering(answers: Sequence, asked: Sequence) -> Progress:
+    return Progress("answering", len(answers), len(asked), "questions", share=1.0)
 
 
 def _listed_trust(model: str) -> Trust | None:

@@ -110,6 +110,20 @@ def test_the_bar_fits_in_any_width(width):
     assert ("30%" in drawn) == (width >= 5)
 
 
+@pytest.mark.parametrize(("unit", "said"), [("tokens", "thinking 1,234 tokens"), ("", "thinking")])
+def test_where_no_end_is_known_no_share_is_shown(unit, said):
+    from rich.console import Console
+
+    from longread.cli.render.bar import Bar
+    from longread.events import Progress
+
+    console = Console(width=60, file=io.StringIO(), force_terminal=True, legacy_windows=False)
+    bar = Bar()
+    bar.event = Progress("thinking", 1234, 0, unit)
+    console.print(bar)
+    assert CONTROL.sub("", console.file.getvalue()).strip() == said
+
+
 def test_twenty_columns_still_show_share_and_time_left(terminal):
     received, _ = terminal(20, "summarize", "slow.txt")
     assert re.fullmatch(r"( *\d+% \d:\d\d left\s*)", bars(received)[0])

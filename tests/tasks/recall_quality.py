@@ -31,6 +31,7 @@ from longread.memory.recall import recall
 from longread.reader import open_document
 from longread.store.passages import Passages
 from longread.tasks.ask import Answerer
+from tests.tasks.scripted import finish
 
 SAMPLES = resources.files("longread.samples")
 WRONG = Path(__file__).with_name("wrong_book.txt")
@@ -97,7 +98,7 @@ def place(text: str, words: str) -> tuple[tuple[int, int], ...]:
 def of_facts(wording: str = "question", code: str = "en") -> dict[str, float]:
     with indexed(f"sample:{code}") as (text, passages, answerer):
         asked = [Asked(fact[wording], place(text, fact["evidence"])) for fact in facts(code)]
-        quotes = [answerer.answer(item.question).answer for item in asked]
+        quotes = [finish(answerer.answer(item.question)).answer for item in asked]
         told = [" ".join(fact["evidence"].split()) for fact in facts(code)]
         right = sum(bool(q) and (q in e or e in q) for q, e in zip(quotes, told, strict=True))
         figures = hits(passages, asked)

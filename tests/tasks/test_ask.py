@@ -18,6 +18,7 @@ from longread.tasks.answer.questions import questions_in
 from longread.tasks.answer.quote import best_quote
 from longread.tasks.answer.write import cited
 from longread.tasks.ask import Answerer, ask, passages_of
+from tests.tasks.scripted import finish
 
 BUCKETS = "How many buckets are there on the chain?"
 WRONG = "Why does Captain Ahab hunt the white whale?"
@@ -165,7 +166,7 @@ def written(loaded, *says, question=BUCKETS):
     trusted = replace(loaded, trust=Trust(True, True, False, False, "trusted for this test"))
     hand = Hand(loaded, *says)
     with open_document("sample:en") as document, passages_of(document) as passages:
-        answer = Answerer(document, passages, trusted, write=hand).answer(question)
+        answer = finish(Answerer(document, passages, trusted, write=hand).answer(question))
     return answer, hand
 
 

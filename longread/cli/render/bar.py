@@ -24,7 +24,9 @@ class Bar:
         event = self.event
         if event is None:
             return
-        share = min(1.0, max(0.0, event.done / event.total)) if event.total > 0 else 0.0
+        share = words.fraction(event.done, event.total)
+        stand = words.standing(event.done, event.total, event.unit)
+        stand = stand.rjust(4) if stand else ""
         speed = words.speed(event.tokens_per_second, getattr(event, "bytes_per_second", 0.0))
         left = f"{words.clock(event.seconds_left)} left" if event.seconds_left is not None else ""
         chapter = Text(one_line(event.chapter), no_wrap=True)
@@ -39,14 +41,14 @@ class Bar:
                 parts.insert(len(parts) if at is None else at, (part, width))
 
         # In order of need; ``at`` is where each then stands.
-        fit(Text(words.percent(share).rjust(4)), 4)
+        fit(Text(stand), len(stand))
         fit(Text(left), len(left))
         phase = Text(one_line(event.phase))
         fit(phase, phase.cell_len, at=0)
         has_phase = parts[0][0] is phase if parts else False
         fit(Text(speed), len(speed), at=len(parts) - 1 if left and len(parts) > 1 else None)
         width = min(30, room // 2)  # whatever the chapter is called: a bar that changes its length confuses
-        if width >= 6:
+        if width >= 6 and event.total > 0:
             fit(ProgressBar(total=1.0, completed=share, width=width), width, at=1 if has_phase else 0)
         if chapter.cell_len and room >= 9:
             chapter.truncate(room - 1, overflow="ellipsis")

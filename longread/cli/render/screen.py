@@ -102,7 +102,7 @@ class Plain(Screen):
     def advance(self, event: Progress) -> None:
         """A line, where the phase has come a twentieth further."""
         phase, before = self._step
-        step = int(20 * fraction(event) + 1e-9)
+        step = int(20 * words.fraction(event.done, event.total) + 1e-9)
         if self.progress and step > (before if phase == event.phase else 0):
             self._step = (event.phase, step)
             self.say(progress_line(event))
@@ -180,14 +180,10 @@ def choose(progress: str, quiet: bool, verbose: bool) -> Screen:
     return Live(verbose) if progress == "auto" and is_terminal(sys.stderr) else Plain(verbose)
 
 
-def fraction(event: Progress) -> float:
-    """How much of the phase is done, 0 to 1; totals may be estimates that prove too low."""
-    return min(1.0, max(0.0, event.done / event.total)) if event.total > 0 else 0.0
-
-
 def progress_line(event: Progress) -> str:
     """ "reading 35%, Chapter 12, 1,234 tokens/s, 1 min 4 s left"."""
-    parts = [f"{one_line(event.phase)} {words.percent(fraction(event))}", one_line(event.chapter)]
+    stand = words.standing(event.done, event.total, event.unit)
+    parts = [f"{one_line(event.phase)} {stand}".rstrip(), one_line(event.chapter)]
     parts.append(words.speed(event.tokens_per_second, getattr(event, "bytes_per_second", 0.0)))
     if event.seconds_left is not None:
         parts.append(f"{words.duration(event.seconds_left)} left")

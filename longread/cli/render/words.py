@@ -71,6 +71,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
+def fraction(done: float, total: float) -> float:
+    """How much is done, 0 to 1; totals may be estimates that prove too low, or 0 where there are none."""
+    return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
+
+
+def standing(done: float, total: float, unit: str) -> str:
+    """How far a phase is: "35%", or "64 tokens" where no one knows of how many, "" where none are counted."""
+    if total > 0:
+        return percent(fraction(done, total))
+    return amount(int(done), unit.removesuffix("s")) if unit else ""
+
+
 def size(count: float) -> str:
     """Bytes as "512 MB", in powers of 1000 as disks and systems do."""
     for unit in ("bytes", "kB", "MB", "GB"):

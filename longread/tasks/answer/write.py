@@ -7,11 +7,11 @@ were found; of the model only ``Write``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
-from longread.engine.decode import LoopGuard, generate
-from longread.engine.decode import text as written
+from longread.engine.decode import LoopGuard, collected, generate
 from longread.errors import UnsupportedError
+from longread.events import Event, Progress
 from longread.memory.recall import Hit, pack
 from longread.model.chat import Chat, Message
 from longread.model.tokens import Encoder
@@ -20,6 +20,7 @@ from longread.tasks.abstract.guards import fault
 from longread.tasks.abstract.writer import TRIES, Write
 
 MOST = 200  # tokens of an answer
+BEAT = Progress("answering", 0, 0, "")  # while words come
 _LEAST = 64  # tokens that a passage needs
 _SPAN = 64
 _ABSENT = re.compile(r"\bnot found\b", re.IGNORECASE)
@@ -27,7 +28,8 @@ _CITED = re.compile(r"\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
 
 
 class AnswerWriter:
-    """Answers questions about the book called ``title`` within ``window`` tokens, in ``language``."""
+    """Answers questions about the book called ``title`` within ``window`` tokens, in ``language``; while it
+    does, ``beat`` is given out again and again."""
 
     def __init__(
         self,
@@ -39,12 +41,14 @@ class AnswerWriter:
         title: str,
         language: str,
         seed: int = 0,
+        beat: Event = BEAT,
     ) -> None:
+        self._beat = beat
         self._write, self._chat, self._encoder = write, chat, encoder
         self._window, self._title, self._seed = window, title[:60], seed
         self._language = prompts.language_name(language)
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> str:
+    def answer(self, question: str, hits: Sequence[Hit]) -> Generator[Event, None, str]:
         """The answer, its passages cited by rank; "" where they hold none or both tries failed.
 
         ``UnsupportedError`` where the question leaves no room for a passage in the window.
@@ -67,8 +71,9 @@ class AnswerWriter:
         special = self._encoder.special_ids()
         for number, sampling in enumerate(TRIES):
             hand = self._write(ids, max_tokens=most, sampling=sampling, seed=self._seed + number)
-            *events, ended = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
-            text = " ".join("".join(written(events)).split())
+            events = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
+            raw, ended = yield from collected(events, self._beat)
+            text = " ".join(raw.split())
             if _ABSENT.search(text):
                 return ""
             if not fault(text, ended, special, source):

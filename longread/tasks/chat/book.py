@@ -53,17 +53,18 @@ class Book:
     def title(self) -> str:
         return self.job.document.title or self.job.document.name
 
-    def answer(self, question: str, bench: Workbench) -> Answer:
+    def answer(self, question: str, bench: Workbench) -> Generator[Event, None, Answer]:
         """What ``ask`` answers, with the model if it is loaded and trusted to answer."""
         job = self.job
-        answer = Answerer(
+        answerer = Answerer(
             job.document,
             self._passages,
             bench.loaded,
             evidence=EVIDENCE,
             part=(job.start, job.end),
             options=bench.options,
-        ).answer(question)
+        )
+        answer = yield from answerer.answer(question)
         note_asked(self.kept, question, answer.evidence)
         return answer
 

@@ -155,7 +155,7 @@ class Talk:
 
     def _ask(self, question: str) -> Iterator[Event]:
         book = self._need_book()
-        answer = book.answer(question, self._bench)
+        answer = yield from book.answer(question, self._bench)
         document = book.job.document.as_dict()
         yield Done("ask", self._bench.options.model, document, Answers((answer,)), {})
         evidence = tuple(dataclasses.asdict(item) for item in answer.evidence)

@@ -111,6 +111,7 @@ class Voice:
                         if not began:  # what came before the first word was reading, not writing
                             began, before = time.perf_counter(), len(self.conversation)
                         pieces.append(event.text)
+                    if not isinstance(event, Ended):
                         yield event
         except Interrupted:
             pass  # what was said stays said
