@@ -19,7 +19,7 @@ from torch import Tensor
 
 from longread.engine.decode import generate_ids
 from longread.engine.sampling import GREEDY, Sampling
-from longread.engine.session import Shape
+from longread.engine.shape import Shape
 from longread.memory.policy import KVPolicy, make_policy
 from longread.memory.temp_lora import TempLora
 from longread.memory.watch import Watch

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-WINDOW = 4096  # taken where the trained length is larger, as in engine/session.py
+WINDOW = 4096  # taken where the trained length is larger, as in engine/shape.py
 WORDS = 100_000  # a novel
 # English tokens a word with a vocabulary of 48,000 and more; their tokenizers could not be tried here.
 TOKENS_PER_WORD = 1.35

@@ -14,7 +14,7 @@ from longread.store.library import Library
 from longread.store.reading import Reading
 
 if TYPE_CHECKING:
-    from longread.engine.session import Shape
+    from longread.engine.shape import Shape
     from longread.model.load import LoadedModel
     from longread.tasks.reading import Job
 

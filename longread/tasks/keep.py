@@ -31,7 +31,8 @@ from longread.store.rows import Rows
 from longread.tasks.gather import Gatherer
 
 if TYPE_CHECKING:
-    from longread.engine.session import Session, Shape
+    from longread.engine.session import Session
+    from longread.engine.shape import Shape
     from longread.model.load import LoadedModel
     from longread.tasks.reading import Job
 

@@ -21,7 +21,8 @@ from longread.reader.part import part
 from longread.tasks import estimate
 
 if TYPE_CHECKING:
-    from longread.engine.session import Session, Shape
+    from longread.engine.session import Session
+    from longread.engine.shape import Shape
     from longread.model.load import LoadedModel
     from longread.reader.document import Block
     from longread.tasks.gather import Gatherer
@@ -115,7 +116,7 @@ def load(job: Job) -> LoadedModel:
 
 def shape_of(loaded: LoadedModel, options: Options) -> Shape:
     """Block, window and sinks for this model and these options."""
-    from longread.engine.session import shape_for
+    from longread.engine.shape import shape_for
 
     return shape_for(loaded.backbone, options.memory, len(loaded.prefix), learned_sink=loaded.learned_sink)
 

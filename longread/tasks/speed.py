@@ -26,7 +26,8 @@ def reading_speeds(loaded: LoadedModel, options: Options, seconds: float) -> Ite
 
     Both are remembered as the speed of such a reading here.
     """
-    from longread.engine.session import Session, shape_for
+    from longread.engine.session import Session
+    from longread.engine.shape import shape_for
 
     for learn in (False, True):
         memory = Memory(learn=learn)

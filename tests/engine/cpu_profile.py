@@ -23,7 +23,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from longread.config import Memory
 from longread.engine.decode import generate_ids
-from longread.engine.session import Session, shape_for
+from longread.engine.session import Session
+from longread.engine.shape import shape_for
 from longread.memory.policy import make_policy
 from longread.model.backbone import Backbone
 from longread.model.load import load_model

@@ -10,7 +10,7 @@ import torch
 from longread.engine.conversation import Conversation
 from longread.engine.decode import generate_ids
 from longread.engine.sampling import Sampling
-from longread.engine.session import Shape
+from longread.engine.shape import Shape
 from longread.memory.policy import make_policy
 from longread.memory.temp_lora import LoraOptions, TempLora
 from longread.model.backbone import Backbone

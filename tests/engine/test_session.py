@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from longread.config import Memory
-from longread.engine.session import Session, Shape, shape_for
+from longread.engine.session import Session
+from longread.engine.shape import Shape, shape_for
 from longread.errors import ModelError
 from longread.events import BlockRead, Note
 from longread.memory.policy import make_policy

@@ -12,7 +12,8 @@ import torch
 
 import longread
 from longread.config import Memory
-from longread.engine.session import Session, Shape
+from longread.engine.session import Session
+from longread.engine.shape import Shape
 from longread.engine.shrink import OutOfMemory, shrink
 from longread.errors import Interrupted, ModelError
 from longread.events import BlockRead, Done, Note

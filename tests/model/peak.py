@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 from longread.config import Memory
-from longread.engine.session import Session, shape_for
+from longread.engine.session import Session
+from longread.engine.shape import shape_for
 from longread.memory.policy import make_policy
 from longread.model import fit
 from longread.model.load import load_model

@@ -11,7 +11,8 @@ import torch
 import longread
 from longread.config import Memory
 from longread.engine.decode import generate_ids
-from longread.engine.session import Session, Shape
+from longread.engine.session import Session
+from longread.engine.shape import Shape
 from longread.errors import Interrupted, UnsupportedError
 from longread.events import BlockRead, Done, Note
 from longread.memory.policy import make_policy

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from longread.config import Memory
-from longread.engine.session import Session, Shape
+from longread.engine.session import Session
+from longread.engine.shape import Shape
 from longread.memory import temp_lora
 from longread.memory.policy import make_policy
 from longread.model import compat

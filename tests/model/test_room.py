@@ -7,7 +7,7 @@ import json
 import pytest
 
 from longread.config import Memory
-from longread.engine.session import Shape, shape_for
+from longread.engine.shape import Shape, shape_for
 from longread.memory.policy import make_policy
 from longread.model import cached, fit, load, machine, room
 from longread.model.catalog import catalogue

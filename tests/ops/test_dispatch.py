@@ -11,7 +11,8 @@ import torch
 from longread_kernels import dispatch, linear_cross_entropy, lora_linear, sink_attention
 
 from longread.config import Memory
-from longread.engine.session import Session, Shape
+from longread.engine.session import Session
+from longread.engine.shape import Shape
 from longread.events import BlockRead, Note
 from longread.model.backbone import Backbone
 from longread.reader.document import Block

@@ -68,7 +68,8 @@ class Workbench:
     def session(self) -> Session:
         """The model attached, the adapter in place if it is learning. It must have been loaded."""
         if self._session is None:
-            from longread.engine.session import Session, shape_for
+            from longread.engine.session import Session
+            from longread.engine.shape import shape_for
             from longread.memory.watch import Watch
 
             assert self.loaded is not None

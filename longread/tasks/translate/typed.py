@@ -62,7 +62,8 @@ class Typed:
 
     def begin(self) -> Iterator[Event]:
         """Load the model; any error that the user must mend first comes here."""
-        from longread.engine.session import Session, shape_for, without_learning
+        from longread.engine.session import Session, without_learning
+        from longread.engine.shape import shape_for
         from longread.memory.policy import make_policy
         from longread.model.load import load_model
 

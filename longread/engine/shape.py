@@ -1,0 +1,51 @@
+"""The sizes that a session runs with, and how they follow from a model.
+
+Knows block, window and sinks. Knows no text, and of a model only its sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from longread.config import Memory
+from longread.errors import ModelError
+from longread.model.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes that a session runs with, all in tokens."""
+
+    block: int
+    window: int
+    sinks: int
+
+
+def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: bool) -> Shape:
+    """Sizes for a model, taken from it wherever ``memory`` leaves them open.
+
+    The window is the trained length at most 4,096, the block a quarter of it, less where
+    memory asks for it (``backbone.sizes``). What is written needs no room beside it: the
+    window moves along, and no distance exceeds the window's. Sinks are the ``prefix`` (BOS
+    and the template's head), four at least unless the model learned one. ``ModelError`` for
+    sizes that cannot work.
+    """
+    trained = backbone.trained_length or 2048
+    room = backbone.sizes
+    window = memory.window or min(trained, room.window if room else 4096)
+    quarter = max(1, window // 4)
+    block = memory.block or (min(room.block, quarter) if room else quarter)
+    sinks = memory.sinks if memory.sinks is not None else (prefix if learned_sink else max(4, prefix))
+    if window > trained:
+        raise ModelError(
+            f"a window of {window} tokens is more than the {trained} that this model was trained on",
+            f"use --window {trained} or less",
+        )
+    if sinks >= window - 1:
+        raise ModelError(f"{sinks} sinks leave no room in a window of {window} tokens", "use fewer sinks")
+    if not backbone.stateful and block + max(sinks, prefix) >= window:
+        raise ModelError(
+            f"a block of {block} tokens does not fit a window of {window} in a model read in chunks",
+            f"use --block {max(1, window // 4)} or less",
+        )
+    return Shape(block, window, sinks)
