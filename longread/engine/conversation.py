@@ -171,6 +171,7 @@ class Conversation:
             return False
         start = self._turns.pop()
         del self._stream[start:], self._users[start:]
+        self._learned = min(self._learned, start)
         self._policy = None
         if self._before and self._before[-1][0] >= len(self._turns):
             _, self._learned, state = self._before.pop()

@@ -182,6 +182,7 @@ class Session:
         nll = torch.cat([piece for _, piece in pieces]) if pieces else torch.zeros(0)
         compared = [part for part in parts if part.without is not None]
         without = sum(part.without for part in compared) if compared else None
+        counted = sum(len(part.nll) - 1 for part in compared)
         if without is not None:
             verdict = self.watch.judge(sum(float(part.nll[1:].sum()) for part in compared), without)
             if verdict:
@@ -195,7 +196,8 @@ class Session:
             seconds=work.seconds,
             learned=learned,
             rate=self.lora.current_rate if learned else 0.0,
-            nll_without=without,
+            # Each part left its first token out, the block as a whole would have left out one.
+            nll_without=None if without is None else without * ((len(measured) - 1) / counted),
             chapter=block.chapter,
             token_nll=nll.float().cpu().numpy(),
             hidden=hidden.float().cpu().numpy() if self.keep_hidden and hidden is not None else None,

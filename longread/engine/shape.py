@@ -43,9 +43,17 @@ def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: 
         )
     if sinks >= window - 1:
         raise ModelError(f"{sinks} sinks leave no room in a window of {window} tokens", "use fewer sinks")
-    if not backbone.stateful and block + max(sinks, prefix) >= window:
+    shape = Shape(block, window, sinks)
+    if not backbone.stateful:
+        room_to_recompute(shape, prefix)
+    return shape
+
+
+def room_to_recompute(shape: Shape, prefix: int) -> None:
+    """``ModelError`` where a block and the sinks leave no room for what came before: without a cache a whole
+    window is encoded at once."""
+    if shape.block + max(shape.sinks, prefix) >= shape.window:
         raise ModelError(
-            f"a block of {block} tokens does not fit a window of {window} in a model read in chunks",
-            f"use --block {max(1, window // 4)} or less",
+            f"a block of {shape.block} tokens does not fit a window of {shape.window} without a cache",
+            f"use --block {max(1, shape.window // 4)} or less",
         )
-    return Shape(block, window, sinks)

@@ -44,6 +44,8 @@ class Library:
 
         UsageError where there is none, or more than one.
         """
+        if not word.strip():
+            raise UsageError("a reading's name cannot be empty", "`longread readings list` shows them")
         everything = self.all()
         for matches in _ways(word):
             found = [r for r in everything if matches(r)]

@@ -64,6 +64,20 @@ class Reading:
         """The newest save whose record can be read."""
         return saves.newest(self.saves)[0]
 
+    def clear(self) -> None:
+        """Drop what was read, for the holder of ``writing``; the manifest and the questions asked stay.
+
+        Saves go before rows: rows without a save are cut off when they are met, a save without its rows
+        would be believed.
+        """
+        try:
+            if self.saves.is_dir():
+                files.remove_tree(self.saves)
+            for end in ("", "-journal", "-wal", "-shm"):
+                self.rows.with_name(self.rows.name + end).unlink(missing_ok=True)
+        except OSError as error:
+            raise files.unwritable(self.folder, error) from error
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """While this is open nobody else writes to the reading; OutputError if someone does."""

@@ -7,28 +7,38 @@ appended after the current save is cut off again when the reading resumes.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from longread.errors import LongreadError
+from longread.store import files
 
 
 class Rows:
-    """An append-only table in ``path``, made if it is not there. Use as a context manager."""
+    """An append-only table in ``path``, made if it is not there. Use as a context manager.
+
+    ``LongreadError`` from every method: where the disk refuses, or the file is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        self._db = sqlite3.connect(path)
+        try:
+            if not path.exists():
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+            self._db = sqlite3.connect(path)
+        except OSError as error:
+            raise files.unwritable(path, error) from None
+        except sqlite3.Error as error:
+            raise self._told(error) from None
         try:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("CREATE TABLE IF NOT EXISTS rows (block INTEGER, record BLOB, vector BLOB)")
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             self._db.close()
-            raise self._damaged(error) from None
+            raise self._told(error) from None
 
     def __enter__(self) -> Rows:
         return self
@@ -37,32 +47,33 @@ class Rows:
         self._db.close()
 
     def append(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
-        """Add (block, record, vector) rows; on the disk when this returns. Raises OSError."""
+        """Add (block, record, vector) rows; on the disk when this returns."""
         try:
             with self._db:
                 self._db.executemany("INSERT INTO rows VALUES (?, ?, ?)", rows)
-        except sqlite3.OperationalError as error:
-            import errno
-
-            full = "full" in str(error)
-            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+        except sqlite3.Error as error:
+            raise self._told(error) from None
 
     def cut(self, blocks: int) -> None:
         """Drop the rows of all blocks but the first ``blocks``."""
         try:
             with self._db:
                 self._db.execute("DELETE FROM rows WHERE block >= ?", (blocks,))
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from None
+        except sqlite3.Error as error:
+            raise self._told(error) from None
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """Record and vector of every row, in the order they came."""
         try:
             yield from self._db.execute("SELECT record, vector FROM rows ORDER BY rowid")
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from None
+        except sqlite3.Error as error:
+            raise self._told(error) from None
 
-    def _damaged(self, error: Exception) -> LongreadError:
+    def _told(self, error: sqlite3.Error) -> LongreadError:
+        """A disk that is full or closed is one thing, a file that is no table any more another."""
+        if isinstance(error, sqlite3.OperationalError):
+            kind = errno.ENOSPC if "full" in str(error) else errno.EIO
+            return files.unwritable(self.path, OSError(kind, str(error)))
         return LongreadError(
             f"{self.path} is damaged: {error}", "read the text again with --fresh; it is rebuilt"
         )

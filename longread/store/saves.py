@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,13 +53,13 @@ class Save:
         return bool(self.record.get("complete"))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor, on the CPU."""
+        """Every tensor, on the CPU; none of them holds the file, which a later save removes."""
         import torch
         from safetensors.torch import load_file
 
         halves = self.record.get(_HALVES, ())
         loaded = load_file(self.folder / _TENSORS)
-        return {k: v.view(torch.bfloat16) if k in halves else v for k, v in loaded.items()}
+        return {k: (v.view(torch.bfloat16) if k in halves else v).clone() for k, v in loaded.items()}
 
     def columns(self, prefix: str = "blocks.") -> dict[str, np.ndarray]:
         """The arrays whose names begin with ``prefix``, without it; needs no torch."""
@@ -117,7 +118,8 @@ def write(folder: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]
         if spare.exists():
             files.remove_tree(spare)
         raise
-    prune(folder)
+    with suppress(OSError):  # what cannot be removed now is removed after the next save
+        prune(folder)
     return Save(final, whole)
 
 
@@ -141,6 +143,11 @@ def sound(folder: Path) -> tuple[list[Save], list[str]]:
         else:
             found.append(save)
     return found, wrong
+
+
+def readable(folder: Path) -> list[Save]:
+    """The saves whose records can be read, newest first, their tensors unproved."""
+    return [save for save, why in map(read, _folders(folder)) if not why]
 
 
 def newest(folder: Path) -> tuple[Save | None, list[str]]:

@@ -123,5 +123,7 @@ def note_asked(one: Reading | None, question: str, shown: Iterable[Place]) -> No
     if one is None:
         return
     record = {"question": question, "evidence": [{"start": hit.start, "end": hit.end} for hit in shown]}
+    # What a terminal could not decode comes as half a character.
+    line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     with suppress(OSError):
-        files.append(one.folder / "asked.jsonl", json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        files.append(one.folder / "asked.jsonl", line)

@@ -29,21 +29,22 @@ def grown_from(
     """
     if key["part"] is not None:
         return None
-    wanted: dict[int, list[tuple[str, Reading, saves.Save]]] = {}
+    wanted: dict[int, list[tuple[object, Reading, saves.Save]]] = {}
     for other in library.all():
         same = all(other.key.get(name) == key[name] for name in key if name != "text")
         if other.damage or not same or other.key.get("text") == key["text"]:
             continue
-        for save in saves.sound(other.saves)[0]:
-            wanted.setdefault(save.blocks, []).append((save.record["ids"], other, save))
-    best, digest = None, hashlib.sha256()
+        for save in saves.readable(other.saves):
+            wanted.setdefault(save.blocks, []).append((save.record.get("ids"), other, save))
     if not wanted:
         return None
+    same_start, digest = [], hashlib.sha256()
     for block in blocks(job.document, loaded.encoder, shape.block, start=job.start, end=job.end):
         digest.update(block.ids.tobytes())
         for ids, other, save in wanted.get(block.index + 1, ()):
             if ids == digest.hexdigest():
-                best = other, save
+                same_start.append((other, save))
         if block.index + 1 >= max(wanted):
             break
-    return best
+    # Proved last, and only these: there may be many books' saves, each as large as an adapter and a window.
+    return next(((other, save) for other, save in reversed(same_start) if not save.damage()), None)

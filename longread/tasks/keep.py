@@ -71,8 +71,9 @@ class Keeper:
 
     @property
     def complete(self) -> bool:
-        """Whether the reading on disk was complete when it was opened."""
-        return self._start is not None and self._start.complete
+        """Whether the reading on disk was complete when it was opened; that of a shorter text is not."""
+        start = self._start
+        return start is not None and start.complete and start.folder.parent == self.reading.saves
 
     def __enter__(self) -> Keeper:
         key = _key(self.job, self._loaded, self._shape)
@@ -80,7 +81,9 @@ class Keeper:
         with ExitStack() as stack:
             self.reading = reading.require(reading.create(root, _manifest(self.job, self._loaded, key)))
             stack.enter_context(self.reading.writing())
-            if not self.job.options.fresh:
+            if self.job.options.fresh:
+                self.reading.clear()
+            else:
                 self._find_start(root, key)
             self._rows = stack.enter_context(Rows(self.reading.rows))
             self._rows.cut(self._start.blocks if self._start else 0)
@@ -135,10 +138,12 @@ class Keeper:
         tally = self.job.tally
         tally.read, tally.learned, tally.nll = record["tokens"], record["learned"], record["nll"]
         tally.blocks = self.resumed_at = record["blocks"]
-        tally.share = record["share"]
+        # Of this text, which may be longer than the one that was read then.
+        ends = self._columns["end"]
+        tally.share = (ends[-1] - self.job.start) / max(self.job.document.characters, 1) if ends else 0.0
         tally.extra["resumed_at"] = self.resumed_at
-        if not record["complete"]:
-            yield Note(f"resumed at {record['share']:.0%} of the book (block {self.resumed_at:,})")
+        if not self.complete:
+            yield Note(f"resumed at {tally.share:.0%} of the book (block {self.resumed_at:,})")
         if record["threads"] != _threads():
             yield Note(
                 f"this reading was begun with {record['threads']} threads and goes on with {_threads()}: "

@@ -186,12 +186,12 @@ def read_blocks(
     once the tally is right and the reading is saved.
     """
     document, tally = job.document, job.tally
-    if keeper is not None:
-        yield from keeper.restore(session)
-    began, before, busy = time.perf_counter(), tally.read, 0.0
-    at = job.start + round(tally.share * max(document.characters, 1))
+    began, before, busy = time.perf_counter(), 0, 0.0
     stream = blocks(document, loaded.encoder, session.shape.block, start=job.start, end=job.end)
     try:
+        if keeper is not None:
+            yield from keeper.restore(session)
+        began, before = time.perf_counter(), tally.read
         for block in stream if keeper is None else keeper.rest(stream):
             if keeper is not None:
                 yield from keeper.before(session, block)
@@ -227,14 +227,16 @@ def read_blocks(
         if keeper is not None:
             yield from keeper.save(session, complete=True)
     except Interrupted:
-        if keeper is not None:
+        # Where memory ran out a block may be half read: then the last save stands.
+        if keeper is not None and session.between_blocks:
             yield from keeper.save(session)
         raise
     finally:
         seconds = time.perf_counter() - began
         tally.seconds[phase] = tally.seconds.get(phase, 0.0) + seconds
-        left = job.end - at
-        tally.unread = round(tally.read * left / max(at - job.start, 1)) if left else 0
+        done = round(tally.share * max(document.characters, 1))
+        left = job.characters - done
+        tally.unread = round(tally.read * left / max(done, 1)) if left else 0
     if not tally.read:
         raise InputError(
             f"{document.name} holds no text that could be read", "look at it with `longread read --text`"

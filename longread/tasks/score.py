@@ -68,10 +68,13 @@ def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+l
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         loaded = reading.load(job)
-        yield from reading.introduce(job, loaded, passes=len(chosen))
-        size = sum(len(piece.encode("utf-8")) for piece in job.document.text(job.start, job.end))
         from longread.engine.session import Session
+        from longread.engine.shape import room_to_recompute
 
+        yield from reading.introduce(job, loaded, passes=len(chosen))
+        if any(policy == "recompute" for policy, _ in chosen.values()):  # before an hour of the other arms
+            room_to_recompute(reading.shape_of(loaded, options), len(loaded.prefix))
+        size = sum(len(piece.encode("utf-8")) for piece in job.document.text(job.start, job.end))
         found: dict[str, Arm] = {}
         partial = False
         for number, (arm, (policy, memory)) in enumerate(chosen.items()):
@@ -90,15 +93,17 @@ def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+l
                         yield event
             except Interrupted:
                 partial = True
-            finally:
-                job.tally.seconds |= arm_job.tally.seconds
-            if partial:
-                break  # an arm that read less than the others cannot be compared with them
-            found[arm] = _arm(points, job.start, job.end, size, arm_job.tally.seconds[arm])
-            job.tally.read += arm_job.tally.read
-            job.tally.learned += arm_job.tally.learned
-            job.tally.blocks += arm_job.tally.blocks
-            job.tally.share = arm_job.tally.share
+            mine = arm_job.tally
+            job.tally.seconds |= mine.seconds
+            job.tally.read += mine.read
+            job.tally.learned += mine.learned
+            job.tally.blocks += mine.blocks
+            job.tally.share = mine.share
+            if partial:  # an arm that read less than the others cannot be compared with them
+                to_come = len(chosen) - number - 1
+                job.tally.unread = mine.unread + to_come * (mine.read + mine.unread)
+                break
+            found[arm] = _arm(points, job.start, job.end, size, mine.seconds[arm])
         yield Done(
             "score",
             loaded.name,

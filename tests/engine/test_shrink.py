@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from longread.errors import Interrupted, ModelError
 from longread.events import BlockRead, Done, Note
 from longread.memory.temp_lora import TempLora
 from longread.model.backbone import Backbone
+from longread.store import saves
 from longread.store.library import Library
 from tests.engine.test_session import assert_untouched, blocks, snapshot
 from tests.tiny import tiny_folder, tiny_model
@@ -192,6 +194,39 @@ def test_a_job_saves_shrinks_and_goes_on(tmp_path, monkeypatch):
     assert not any("in parts" in note for note in notes), "it has been told already"
     assert rest.result.adapter_sha256 == whole.result.adapter_sha256
     assert rest.stats["nll"] == whole.stats["nll"]
+
+
+def test_a_block_that_is_half_read_is_not_saved(tmp_path, monkeypatch):
+    """Memory runs out in a block's second half, and Ctrl-C comes before it goes on."""
+    folder = tiny_folder(tmp_path / "model", "llama")
+    path = tmp_path / "log.txt"
+    text = "".join(f"On day {n} the ferry carried {n} barrels.\n" for n in range(30))
+    path.write_text(text, encoding="utf-8")
+    hidden, halves = Backbone.hidden, []
+
+    def short(self, ids, positions=None, attend=None):
+        if attend is not None and torch.is_grad_enabled() and int(positions[-1]) > 60:
+            halves.extend([1] if len(ids) <= 8 else [])
+            if len(ids) > 8 or len(halves) == 11:  # the second one of the ninth block
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        return hidden(self, ids, positions, attend)
+
+    monkeypatch.setattr(Backbone, "hidden", short)
+    options = {"model": str(folder), "device": "cpu", "block": 16, "window": 48, "rank": 2}
+    events = longread.stream("read", path, **options)
+    event = next(events)
+    while not (isinstance(event, Note) and "here on the window" in event.text):
+        event = next(events)
+    with suppress(StopIteration):
+        event = events.throw(Interrupted("interrupted"))
+        while True:
+            event = next(events)
+    (one,) = Library().all()
+    for save in saves.sound(one.saves)[0]:
+        seen = int(save.tensors()["session.kv.place"][0])
+        assert seen - save.record["tokens"] in (0, 1), "the keys are of the blocks that were counted"
+    monkeypatch.setattr(Backbone, "hidden", hidden)
+    assert longread.read(path, **options).resumed_at > 0
 
 
 @pytest.mark.slow

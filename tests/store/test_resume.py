@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 import longread
-from longread.errors import Interrupted, OutputError
+from longread.errors import Interrupted, LongreadError, OutputError
 from longread.events import BlockRead, Done, Note
+from longread.model.find import find_model
+from longread.model.tokens import load_encoder
 from longread.store import saves
 from longread.store.library import Library
 
@@ -103,6 +105,49 @@ def test_fresh_reads_anew(text):
     assert again.result.resumed_at == 0
     assert again.result.adapter_sha256 == first.result.adapter_sha256
     assert _run(text)[1].result.resumed_at == first.result.blocks
+
+
+def test_a_fresh_reading_that_was_killed_leaves_nothing_half(text):
+    summary = _run(text, "summarize", words=60)[1].result
+    events = longread.stream("summarize", text, **OPTIONS, words=60, fresh=True)
+    next(event for event in events if isinstance(event, BlockRead))
+    events.close()  # as a kill does: nothing is saved on the way out
+    _, done = _run(text, "summarize", words=60)
+    assert "resumed_at" not in done.stats and done.result == summary and summary.summary
+
+
+def test_a_damaged_table_is_made_anew_by_what_its_error_advises(text):
+    path = Path(_run(text)[1].result.path)
+    (path / "rows.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(LongreadError, match="is damaged") as error:
+        _run(text)
+    assert "--fresh" in error.value.hint
+    assert _run(text, fresh=True)[1].result.resumed_at == 0
+
+
+def test_a_text_that_has_grown_from_a_whole_number_of_blocks(tmp_path, monkeypatch):
+    """Its last block is no tail, so that the complete save itself is the longer text's beginning."""
+    encoder = load_encoder(find_model("pocket").folder)
+    path, whole = tmp_path / "log.txt", ""
+    for line in LINES:
+        whole = (whole + "\n\n" + line).strip()
+        tokens = len(encoder.encode(whole))
+        block = next((size for size in range(12, 24) if tokens % size == 0), None)
+        if block and tokens >= 8 * block:
+            break
+    sizes = OPTIONS | {"block": block}
+    path.write_text(whole, encoding="utf-8")
+    before = longread.read(path, **sizes)
+    path.write_text(whole + "\n\n" + "And on the last day it carried the bell.\n" * 9, encoding="utf-8")
+    events = list(longread.stream("read", path, **sizes))
+    grown = events[-1].result
+    assert grown.resumed_at == before.blocks < grown.blocks
+    (said,) = (e.text for e in events if isinstance(e, Note) and "resumed at" in e.text)
+    assert f"resumed at {len(whole) / len(path.read_text(encoding='utf-8')):.0%}" in said
+    again = longread.read(path, **sizes)
+    assert again.resumed_at == again.blocks == grown.blocks, "it was saved as complete"
+    monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
+    assert longread.read(path, **sizes).adapter_sha256 == grown.adapter_sha256
 
 
 def test_damage_costs_only_what_came_after_it(text):

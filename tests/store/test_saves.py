@@ -206,6 +206,29 @@ def test_a_damaged_table_is_named(one):
         rows.cut(0)
 
 
+def test_a_disk_that_is_full_is_no_damage(one):
+    """The table's own limit stands in for the disk; SQLite says the same of both."""
+    with Rows(one.rows) as rows:
+        rows._db.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(OutputError, match="the disk is full"):
+            rows.append([(0, b"a" * 100_000, b"1")])
+    with Rows(one.rows) as rows:
+        assert list(rows) == []
+    one.rows.unlink()
+    one.rows.mkdir()
+    with pytest.raises(OutputError, match=r"rows\.db cannot be written"):
+        Rows(one.rows)
+
+
+def test_a_loaded_save_may_be_removed(one):
+    """What is loaded holds no file open: Windows would not let go of it."""
+    tensors = _save(one, 1).tensors()
+    before = {name: tensor.clone() for name, tensor in tensors.items()}
+    for path in one.saves.rglob("state.safetensors"):
+        path.write_bytes(b"\0" * path.stat().st_size)
+    assert all(torch.equal(tensors[name], before[name]) for name in before)
+
+
 def test_a_disk_that_is_full_leaves_what_was_there(one):
     """A limit on the size of files stands in for the disk; the error comes from the same calls."""
     resource = pytest.importorskip("resource")
