@@ -42,7 +42,9 @@ class Index(Protocol):
     @property
     def language(self) -> str: ...
     def search(self, question: str, limit: int, start: int = 0, end: int | None = None) -> Sequence[Hit]: ...
-    def neighbours(self, number: int, reach: int = 1) -> Sequence[Hit]: ...
+    def neighbours(
+        self, number: int, reach: int = 1, start: int = 0, end: int | None = None
+    ) -> Sequence[Hit]: ...
     def question_terms(self, question: str) -> list[str]: ...
     def terms(self, texts: list[str]) -> list[list[str]]: ...
     def rarity(self, terms: Iterable[str]) -> dict[str, float]: ...
@@ -103,7 +105,7 @@ _NO_NAMES = frozenset({"de", "zh", "ja"})
 
 
 def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | None = None) -> Recalled:
-    """The ``wanted`` best passages between those characters, and what they hold of the question."""
+    """The ``wanted`` best passages between those characters, and what they hold of the question there."""
     found = index.search(question, max(wanted, _AGAIN), start, end)
     terms = index.question_terms(question)
     weights = index.rarity(terms)
@@ -118,7 +120,8 @@ def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | 
         said[first.number] = words
         hits = [first, *(hit for hit in hits if hit.number != first.number)]
     nearest = [hit.number for hit in hits[:_NEAREST]]
-    around = index.terms(["\n".join(hit.text for hit in index.neighbours(number)) for number in nearest])
+    beside = (index.neighbours(number, 1, start, end) for number in nearest)
+    around = index.terms(["\n".join(hit.text for hit in hits) for hits in beside])
     strength = max(_strength(said[number], weights) for number in nearest)
     coverage = max(sum(map(weights.__getitem__, weights.keys() & words)) for words in around)
     strangers = tuple(name for name, parts in names if parts and not any(map(index.has, parts)))

@@ -9,10 +9,11 @@ import re
 
 from longread.errors import UsageError
 from longread.reader.document import Document
+from longread.reader.passages import LONGEST
 
 _CHAPTERS = re.compile(r"(?P<first>\d+)?\s*(?P<dash>[-–])?\s*(?P<last>\d+)?$")
 _SHARE = re.compile(r"(?:(?P<first>\d+(?:\.\d+)?)\s*%)?\s*(?P<dash>[-–])\s*(?:(?P<last>\d+(?:\.\d+)?)\s*%)?$")
-_NEAR = 2000  # characters after a share's place in which a paragraph's end is looked for
+_LINE_END, _BLANK_LINE, _SPACE = re.compile(r"\n"), re.compile(r"\n[^\S\n]*\n"), re.compile(r"\s")
 
 
 def part(document: Document, wish: str) -> tuple[int, int]:
@@ -63,11 +64,12 @@ def _place(document: Document, percent: float) -> int:
     at = round(document.characters * percent / 100)
     if not 0 < at < document.characters:
         return at
-    near = "".join(document.text(at - 1, at + _NEAR))
-    for end in ("\n\n", "\n", " "):
-        found = near.find(end)
-        if found >= 0:
-            return min(at - 1 + found + len(end), document.characters)
+    low = max(0, at - 2)
+    near = "".join(document.text(low, at + LONGEST))
+    for end in (_LINE_END if document.layout == "lines" else _BLANK_LINE, _SPACE):
+        found = end.search(near)
+        if found:
+            return min(max(at, low + found.end()), document.characters)
     return at
 
 

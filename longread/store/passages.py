@@ -12,7 +12,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from longread.errors import LongreadError
@@ -135,11 +135,13 @@ class Passages:
 
     def search(self, question: str, limit: int, start: int = 0, end: int | None = None) -> list[Hit]:
         """The ``limit`` passages that match ``question`` best, best first, of those that lie in part
-        between the characters ``start`` and ``end``. Empty where no word of it is in the text."""
+        between the characters ``start`` and ``end``, and of each what lies there. Empty where no word of it
+        is in the text."""
         query = " OR ".join(f'"{term}"' for term in dict.fromkeys(asked(question, self.language).split()))
         if not query:
             return []
-        return self._hits(_SEARCH, (query, start, _END if end is None else end, limit))
+        end = _END if end is None else end
+        return _cut(self._hits(_SEARCH, (query, start, end, limit)), start, end)
 
     def at(self, number: int) -> Hit:
         """The passage with that number, from 0. ``IndexError`` where there is none."""
@@ -148,11 +150,14 @@ class Passages:
             raise IndexError(f"there is no passage {number}, of {self.count}")
         return found[0]
 
-    def neighbours(self, number: int, reach: int = 1) -> list[Hit]:
-        """The passage and up to ``reach`` on either side of it, in order, of its own chapter."""
+    def neighbours(self, number: int, reach: int = 1, start: int = 0, end: int | None = None) -> list[Hit]:
+        """The passage and up to ``reach`` on either side of it, in order, of its own chapter, as far as they
+        lie between the characters ``start`` and ``end``."""
         sql = f"""SELECT {_HIT} FROM passage WHERE number BETWEEN ? AND ? AND
             chapter IS (SELECT chapter FROM passage WHERE number = ?) ORDER BY number"""
-        return self._hits(sql, (number - reach, number + reach, number))
+        return _cut(
+            self._hits(sql, (number - reach, number + reach, number)), start, _END if end is None else end
+        )
 
     def within(self, start: int, end: int) -> list[Hit]:
         """Every passage that lies in part between those characters, in order."""
@@ -198,6 +203,19 @@ class Passages:
 
 
 _END = 1 << 62
+
+
+def _cut(hits: list[Hit], start: int, end: int) -> list[Hit]:
+    """What of each lies between the characters; those of which no word does are left out."""
+    found = []
+    for hit in hits:
+        low, high = max(hit.start, start), min(hit.end, end)
+        if (low, high) != (hit.start, hit.end):
+            text = hit.text[max(0, low - hit.start) : max(0, high - hit.start)]
+            hit = replace(hit, start=low, end=high, text=text, share=hit.share * high / hit.end)
+        if hit.text.strip():
+            found.append(hit)
+    return found
 
 
 def index_folder() -> Path:

@@ -133,7 +133,9 @@ class Answerer:
         return Answer(question, text, bool(text), evidence)
 
     def _evidence(self, rank: int, hit) -> Evidence:
-        title = "" if hit.chapter is None else self._document.chapters[hit.chapter].title
+        # By the document: the index may be of the same text in another format, with other chapters.
+        chapter = self._document.chapter_at(hit.start)
+        title = "" if chapter is None else self._document.chapters[chapter].title
         (text,) = self._document.slices([(hit.start, hit.end)]) if isinstance(hit, Joined) else (hit.text,)
         return Evidence(rank, title, hit.start, hit.end, round(hit.share, 6), text)
 
@@ -264,8 +266,14 @@ def ask(
         try:
             for text in asked:
                 beat = None if len(asked) == 1 else _answering(answers, asked)
-                with job.tally.phase("answer"):
-                    answers.append((yield from answerer.answer(text, wanted=answer, beat=beat)))
+                try:
+                    with job.tally.phase("answer"):
+                        answers.append((yield from answerer.answer(text, wanted=answer, beat=beat)))
+                except UnsupportedError as error:
+                    if len(asked) == 1:
+                        raise
+                    yield job.warn(f"question {len(answers) + 1} is left without an answer: {error}")
+                    answers.append(Answer(text, "", False, ()))
                 note_asked(kept, text, answers[-1].evidence)
                 if len(asked) > 1:
                     yield _answering(answers, asked)

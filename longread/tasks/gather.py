@@ -62,10 +62,13 @@ class Gatherer:
     def _take_up(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         spans, chapters = [], []
         for record, vector in rows:
-            row = np.frombuffer(record, ROW)[0]
+            row = np.frombuffer(record, ROW).copy()[0]
+            # By this document: the same text in another format may have other chapters.
+            chapter = self._document.chapter_at(int(row["start"]))
+            row["chapter"] = -1 if chapter is None else chapter
             self.collector.put(row, np.frombuffer(vector, np.float16))
             spans.append((int(row["start"]), int(row["end"])))
-            chapters.append(None if row["chapter"] < 0 else int(row["chapter"]))
+            chapters.append(chapter)
         # Counting names anew takes a pass over the text and no model.
         for low in range(0, len(spans), 4096):
             part = slice(low, low + 4096)

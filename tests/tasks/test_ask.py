@@ -14,6 +14,7 @@ from longread.errors import InputError, UsageError
 from longread.events import Done
 from longread.model.catalog import Trust
 from longread.reader import open_document
+from longread.reader.part import part as part_of
 from longread.tasks.answer.questions import questions_in
 from longread.tasks.answer.quote import best_quote
 from longread.tasks.answer.write import cited
@@ -69,6 +70,31 @@ def test_a_part_is_all_that_is_answered_from():
         second = document.chapters[1]
     for item in run(BUCKETS, options=Options(part="2")).result.answers[0].evidence:
         assert second.start <= item.start and item.end <= second.end
+
+
+def test_a_part_that_ends_within_a_passage_says_nothing_of_what_follows(tmp_path):
+    """Short paragraphs are joined to passages, and the part's end falls into one."""
+    filler = [f"The tide came in at {n} and went out again." for n in range(8)]
+    lines = [*filler, "The brass key was given to Mr Vos.", *filler]
+    path = tmp_path / "harbour.txt"
+    path.write_text("\n\n".join(lines), encoding="utf-8")
+    asked = "Who was given the brass key?"
+    (whole,) = run(asked, path=str(path)).result.answers
+    assert whole.found and "Mr Vos" in whole.answer
+    (part,) = run(asked, path=str(path), options=Options(part="0%-40%")).result.answers
+    with open_document(str(path)) as document:
+        _, end = part_of(document, "0%-40%")
+    assert end < path.read_text(encoding="utf-8").index("brass key")
+    assert not part.found and all(item.end <= end and "Vos" not in item.text for item in part.evidence)
+
+
+def test_the_same_text_in_another_format_has_its_own_chapters(tmp_path):
+    words = " ".join(f"word{n}" for n in range(200))
+    text = "\n\n".join(f"# Pier {n}\n\nThe brass key number{n} lay there. {words}" for n in range(8))
+    for name, chapter in (("notes.md", "Pier 7"), ("notes.txt", "")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (answer,) = run("Where lay the brass key number7?", path=str(tmp_path / name)).result.answers
+        assert answer.evidence[0].chapter.lstrip("# ") == chapter
 
 
 def test_no_question_is_an_error():
@@ -158,8 +184,9 @@ class Hand:
     def __call__(self, prompt_ids, *, max_tokens, sampling, seed):
         self.prompts.append(self.loaded.encoder.decode(prompt_ids))
         assert len(prompt_ids) + max_tokens <= 512
-        yield from self.loaded.encoder.encode(self.says.pop(0))[:max_tokens]
-        return "stop"
+        ids = self.loaded.encoder.encode(self.says.pop(0))
+        yield from ids[:max_tokens]
+        return "stop" if len(ids) <= max_tokens else "length"
 
 
 def written(loaded, *says, question=BUCKETS):
@@ -180,6 +207,38 @@ def test_a_trusted_model_writes_from_the_passages(loaded):
 def test_a_trusted_model_that_finds_nothing_says_so(loaded):
     answer, _ = written(loaded, "NOT FOUND")
     assert (answer.found, answer.answer) == (False, "") and answer.evidence
+
+
+def test_an_answer_may_speak_of_what_was_not_found(loaded):
+    says = "No, the will was not found until spring [1]."
+    assert written(loaded, says)[0].answer == says
+    assert not written(loaded, "Not found in the passages.")[0].found
+
+
+def test_an_answer_that_is_too_long_ends_with_a_sentence(loaded):
+    says = " ".join(f"There are {n} buckets on chain number {n * n}." for n in range(60))
+    answer, _ = written(loaded, says)
+    assert answer.answer.endswith(".") and says.startswith(answer.answer) and len(answer.answer) > 200
+    answer, hand = written(
+        loaded, "buckets and chains of " + " and ".join(map(str, range(400))), "Thirty-two."
+    )
+    assert answer.answer == "Thirty-two." and len(hand.prompts) == 2
+
+
+def test_a_question_too_long_for_the_window_costs_no_other_answer(loaded):
+    trusted = replace(loaded, trust=Trust(True, True, False, False, "trusted for this test"))
+    long = "How many buckets are there on the chain " + "of the dredger " * 130 + "?"
+
+    class Unsure(Answerer):
+        def __init__(self, document, passages, _, **more):
+            super().__init__(document, passages, trusted, **more | {"write": Hand(loaded, "Thirty-two [1].")})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("longread.tasks.ask.Answerer", Unsure)
+        done = run(long, BUCKETS)
+    first, second = done.result.answers
+    assert not first.found and second.answer == "Thirty-two [1]."
+    assert any("question 1 is left without an answer" in text for text in done.warnings)
 
 
 def test_a_failed_try_is_made_again_and_then_given_up(loaded):

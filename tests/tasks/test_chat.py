@@ -211,6 +211,20 @@ def test_stopped_an_answer_holds_what_was_said(talk):
     assert text(send(chat, "And then?"))
 
 
+def test_broken_off_at_once_a_turn_is_in_no_memory(talk):
+    """A second Ctrl-C does not wait for the end of anything: what no log holds, the model does not either."""
+    chat = talk(chats=True)
+    text(send(chat, "Who asked people?"))
+    said = chat._voice.conversation.turns
+    events = chat.send("Where was the lantern?")
+    next(event for event in events if isinstance(event, Text))
+    with pytest.raises(KeyboardInterrupt):
+        events.throw(KeyboardInterrupt())
+    assert chat._voice.conversation.turns == said == len(chat._log.turns)
+    send(chat, "/undo")
+    assert chat._voice.conversation.turns == 0 and not chat._log.turns
+
+
 def test_another_book_and_another_model(talk, book):
     chat = talk()
     list(chat.open(book))

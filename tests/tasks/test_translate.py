@@ -219,6 +219,17 @@ def test_a_sentence_too_long_for_the_window_is_cut_and_nothing_is_lost(loaded, t
     assert all(segment.ok for segment in segments(events))
 
 
+def test_two_parts_that_meet_hold_every_sentence(loaded, tmp_path, hand):
+    """Of a text whose lines are wrapped, with a paragraph that goes across the middle."""
+    path = tmp_path / "wrapped.txt"
+    lines = [f"{[*NAMES][n % 3]}在河边看见{n + 20}只船。" for n in range(60)]
+    path.write_text("\n\n".join("\n".join(lines[at : at + 30]) for at in (0, 30)) + "\n", encoding="utf-8")
+    parts = [segments(run(loaded, path, hand, part=part)) for part in ("0%-30%", "30%-100%")]
+    whole = segments(run(loaded, path, hand))
+    assert [s.source for part in parts for s in part] == [s.source for s in whole]
+    assert all(parts)
+
+
 def test_what_has_no_words_is_copied_and_never_asked(loaded, tmp_path, hand):
     path = tmp_path / "marks.txt"
     path.write_text("王小明在河边。\n\n* * *\n\n1905\n\n老陈在市场。\n", encoding="utf-8")

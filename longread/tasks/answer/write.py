@@ -15,6 +15,7 @@ from longread.events import Event, Progress
 from longread.memory.recall import Hit, pack
 from longread.model.chat import Chat, Message
 from longread.model.tokens import Encoder
+from longread.reader.sentences import sentences
 from longread.tasks import prompts
 from longread.tasks.abstract.guards import fault
 from longread.tasks.abstract.writer import TRIES, Write
@@ -23,7 +24,8 @@ MOST = 200  # tokens of an answer
 BEAT = Progress("answering", 0, 0, "")  # while words come
 _LEAST = 64  # tokens that a passage needs
 _SPAN = 64
-_ABSENT = re.compile(r"\bnot found\b", re.IGNORECASE)
+# The prompt's word for it, alone; "was not found until spring" is an answer.
+_ABSENT = re.compile(r"\W*not found(?: in (?:the|these) (?:passages?|text|book))?\W*", re.IGNORECASE)
 _CITED = re.compile(r"\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
 
 
@@ -46,7 +48,7 @@ class AnswerWriter:
         self._beat = beat
         self._write, self._chat, self._encoder = write, chat, encoder
         self._window, self._title, self._seed = window, title[:60], seed
-        self._language = prompts.language_name(language)
+        self._code, self._language = language, prompts.language_name(language)
 
     def answer(self, question: str, hits: Sequence[Hit]) -> Generator[Event, None, str]:
         """The answer, its passages cited by rank; "" where they hold none or both tries failed.
@@ -74,9 +76,13 @@ class AnswerWriter:
             events = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
             raw, ended = yield from collected(events, self._beat)
             text = " ".join(raw.split())
-            if _ABSENT.search(text):
+            if _ABSENT.fullmatch(text):
                 return ""
-            if not fault(text, ended, special, source):
+            wrong = fault(text, ended, special, source)
+            if ended.reason == "length":  # its last sentence was cut off in the middle
+                whole = sentences(text, self._code)[:-1]
+                text = text[: whole[-1][1]] if whole else ""
+            if text and not wrong:
                 return cited(text, ranks)
         return ""
 

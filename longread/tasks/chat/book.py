@@ -82,7 +82,8 @@ class Book:
         found = []
         for rank, hit in packed or [(1, recalled.hits[0])]:
             said = hit.text if packed else encoder.decode(encoder.encode(hit.text)[:room])
-            title = "" if hit.chapter is None else job.document.chapters[hit.chapter].title
+            chapter = job.document.chapter_at(hit.start)
+            title = "" if chapter is None else job.document.chapters[chapter].title
             found.append(
                 {"rank": rank, "chapter": title, "start": hit.start, "end": hit.start + len(said)}
                 | {"share": round(hit.share, 6), "text": said}

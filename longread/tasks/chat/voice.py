@@ -101,6 +101,7 @@ class Voice:
         seed = self._bench.options.seed * 1_000_003 + len(self.conversation)
         source = self.conversation.answer(ids, max_tokens=most, sampling=sampling, stop_ids=stops, seed=seed)
         pieces: list[str] = []
+        turns = self.conversation.turns
         reason, before, began = "stopped", len(self.conversation), 0.0
         try:
             with closing(generate(source, self._loaded.encoder.streamer(), LoopGuard())) as events:
@@ -115,6 +116,10 @@ class Voice:
                         yield event
         except Interrupted:
             pass  # what was said stays said
+        except BaseException:  # it is in no log, and nobody could take it back
+            if self.conversation.turns > turns:
+                self.conversation.undo()
+            raise
         written = len(self.conversation) - before
         if began and written > 1:
             self.speed = written / max(time.perf_counter() - began, 1e-9)

@@ -121,7 +121,7 @@ def cut(
     document: Document, start: int, end: int, language: str, longest: int = LONGEST
 ) -> tuple[dict[int, Paragraph], list[Piece]]:
     """The paragraphs of the characters ``start`` to ``end`` and their pieces, numbered over the whole
-    text. In Markdown an item of a list is a paragraph of its own."""
+    text. A paragraph belongs where it begins. In Markdown an item of a list is one of its own."""
     paragraphs: dict[int, Paragraph] = {}
     pieces: list[Piece] = []
     index = number = 0
@@ -132,7 +132,7 @@ def cut(
             opening = _PREFIX.match(item) if document.format == "md" else None
             prefix = opening[0] if opening else ""
             texts = split(item[len(prefix) :], language, longest)
-            if start <= at and at + len(item) <= end and texts:
+            if start <= at < end and texts:
                 paragraphs[index] = Paragraph(
                     index, at, at + len(item), passage.heading, passage.chapter, prefix
                 )

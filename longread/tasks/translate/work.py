@@ -264,7 +264,10 @@ class Work:
 
 
 def _longest(job: reading.Job, loaded: LoadedModel, window: int) -> int:
-    """The greatest weight of a segment: what takes an eighth of the window, at the text's own rate."""
-    sample = "".join(job.document.text(job.start, min(job.end, job.start + _SAMPLE)))
+    """The greatest weight of a segment: what takes an eighth of the window, at the text's own rate.
+
+    The same for every part of a text: the segments of a part are those of the whole.
+    """
+    sample = "".join(job.document.text(0, _SAMPLE))
     rate = max(len(loaded.encoder.encode(sample)), 1) / max(weight(sample), 1)
     return max(40, min(LONGEST, round(window / _SHARE / rate)))
