@@ -152,7 +152,8 @@ class Session:
         return _Work(block, rest, learns, opening if opening and len(opening[1]) else None, seconds)
 
     def _read(self, ids: Tensor, work: _Work) -> _Read:
-        """A block, or a part of one: scored, learned from, kept. All of it, or after ``OutOfMemory`` none."""
+        """A block, or a part of one: scored, learned from, kept. After ``OutOfMemory`` none of it was; where
+        memory runs out in the pass that only makes keys without the adapter, the error is torch's own."""
         learns = work.learns and len(ids) > 1
         learned, without = False, None
         with undone(self, len(ids)):

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -85,6 +86,7 @@ class Passages:
         spare = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             private_dir(path.parent)
+            _clear(path)
             os.close(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
             with closing(sqlite3.connect(spare, isolation_level=None)) as db:
                 _fill(db, document)
@@ -203,6 +205,15 @@ class Passages:
 
 
 _END = 1 << 62
+_ABANDONED = 3600  # seconds after which nobody is still writing an index
+
+
+def _clear(path: Path) -> None:
+    """Remove what killed processes left of the index at ``path``: it holds the text."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def _cut(hits: list[Hit], start: int, end: int) -> list[Hit]:
@@ -224,17 +235,18 @@ def index_folder() -> Path:
 
 
 def indexed() -> set[str]:
-    """The digests of the texts that have an index."""
-    return {path.name[:64] for path in index_folder().glob("*.db")}
+    """The digests of the texts that have an index, or the beginning of one that a killed process left."""
+    return {path.name.lstrip(".")[:64] for path in index_folder().glob("*.db*")}
 
 
 def drop(sha256: str = "") -> None:
     """Delete the index of the text with this digest, or with "" every index. What cannot be deleted stays."""
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         return
-    for path in index_folder().glob(f"{sha256}*"):
-        with suppress(OSError):
-            path.unlink()
+    for pattern in (f"{sha256}*", f".{sha256}*"):
+        for path in index_folder().glob(pattern):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _fill(db: sqlite3.Connection, document: Document) -> None:

@@ -76,11 +76,6 @@ def spaced(text: str) -> str:
     return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", text)
 
 
-def words(text: str) -> list[tuple[int, int]]:
-    """Spans [start, end) of the words of ``text``; a run of Chinese or Japanese is one."""
-    return [match.span() for match in _WORD.finditer(text)]
-
-
 def asked(question: str, language: str) -> str:
     """What of ``question`` is worth looking for, as it is indexed: its content words, apart by spaces.
 

@@ -11,6 +11,7 @@ import pytest
 
 from longread.errors import LongreadError
 from longread.reader import open_document
+from longread.store import passages
 from longread.store.passages import Passages
 from longread.store.terms import Stemmer, asked, spaced, unjoined
 
@@ -182,6 +183,26 @@ def test_what_cannot_be_written_leaves_nothing_behind(book, tmp_path):
         index(book, tmp_path)
     with pytest.raises(LongreadError, match="no index"):
         Passages.open(tmp_path / "nowhere.db")
+
+
+def test_what_a_killed_process_left_of_an_index_is_found_and_goes(book, tmp_path):
+    """It holds the text, and its name begins with a dot."""
+    (tmp_path / "index").mkdir()
+    left = tmp_path / "index" / ".book.db.1.tmp"
+    for path in (left, left.with_name(left.name + "-wal")):
+        path.write_text("the book", encoding="utf-8")
+    index(book, tmp_path).close()
+    assert left.exists(), "another process may be writing it"
+    for path in (left, left.with_name(left.name + "-wal")):
+        os.utime(path, (0, 0))
+    index(book, tmp_path).close()
+    assert [path.name for path in (tmp_path / "index").iterdir()] == ["book.db"]
+    folder, sha = passages.index_folder(), "ab" * 32
+    folder.mkdir(parents=True)
+    (folder / f".{sha}-en-1.db.77.tmp").write_text("the book", encoding="utf-8")
+    assert passages.indexed() == {sha}
+    passages.drop(sha)
+    assert not passages.indexed() and not list(folder.iterdir())
 
 
 def test_a_text_that_fails_midway_leaves_the_old_index(book, tmp_path, monkeypatch):
