@@ -74,9 +74,10 @@ _SWITCH = {
 class Setting:
     """One option: its name is the flag, the key in config.toml and the Python keyword.
 
-    ``kind`` is str, int, float, bool or tuple (of words, split at commas). ``auto``
-    allows the word "auto", which stands for None. ``choices`` may be a function where
-    the list is costly to come by. ``panel`` is where ``--help`` shows it.
+    ``kind`` is str, int, float, bool, tuple (of words, split at commas, each once) or
+    list (of texts as they stand; a str is one). ``auto`` allows the word "auto", which
+    stands for None. ``choices`` may be a function where the list is costly to come by.
+    ``panel`` is where ``--help`` shows it.
     """
 
     name: str
@@ -111,7 +112,7 @@ class Setting:
             return None
         choices = tuple(self.choices() if callable(self.choices) else self.choices)
         parsed = self._convert(value)
-        words = parsed if self.kind is tuple and parsed else (parsed,)
+        words = parsed if self.kind in (tuple, list) and parsed else (parsed,)
         for word in words:
             if word is None or (choices and word not in choices):
                 wrong = value if word is None else word
@@ -126,6 +127,11 @@ class Setting:
         if self.kind is tuple:
             words = value.split(",") if isinstance(value, str) else value
             return tuple(dict.fromkeys(str(word).strip() for word in words)) or None
+        if self.kind is list:
+            texts = (
+                (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
+            )
+            return texts if texts and all(isinstance(text, str) for text in texts) else None
         if self.kind is str:
             text = os.fspath(value) if isinstance(value, os.PathLike) else value
             fits = (
@@ -149,7 +155,7 @@ class Setting:
             number = "a whole number" if self.kind is int else "a number"
             limit = "" if self.least is None else f" of at least {self.least:g}"
             return ("auto or " if self.auto else "") + number + limit
-        return {bool: "true or false", tuple: "words separated by commas"}.get(
+        return {bool: "true or false", tuple: "words separated by commas", list: "texts"}.get(
             self.kind, self.metavar or "some text"
         )
 

@@ -169,6 +169,16 @@ def test_a_list_is_split_checked_and_kept_in_order():
     assert error.value.hint == "did you mean bcd?"
 
 
+def test_texts_are_neither_split_nor_sorted_nor_merged():
+    setting = Setting("question", list)
+    assert setting.parse("Who is A, and B?", "question=") == ("Who is A, and B?",)
+    asked = ["B, or A?", " A?", "B, or A?"]
+    assert setting.parse(asked, "question=") == tuple(asked) == setting.parse(tuple(asked), "question=")
+    for wrong in ([], [3], 3, ["A?", None]):
+        with pytest.raises(UsageError, match="question="):
+            setting.parse(wrong, "question=")
+
+
 def test_flags_variables_and_defaults_agree_with_each_other():
     """Every default passes its own check, so that no default is one that a user could not give."""
     for setting in config.SHARED:
