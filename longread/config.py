@@ -282,6 +282,9 @@ def write(key: str, value: str | None) -> Path:
         table = tomlkit.parse(text)
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "mend or delete that file first") from None
+    except OSError as error:
+        hint = "see who may read it, or name another place with LONGREAD_HOME"
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint) from None
     if value is None:
         table.pop(key, None)
     else:

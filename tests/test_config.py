@@ -154,6 +154,16 @@ def test_write_refuses_what_reading_would_refuse():
     assert not config_file().exists()
 
 
+def test_a_file_that_cannot_be_read_is_told_and_stays():
+    """A folder in its place: root may read any file."""
+    config_file().mkdir(parents=True)
+    for attempt in (lambda: config.write("rank", "4"), config.read_file):
+        with pytest.raises(UsageError) as error:
+            attempt()
+        assert f"{config_file()} cannot be read: " in error.value.message
+    assert config_file().is_dir()
+
+
 def test_write_can_mend_a_file_with_a_wrong_value():
     _keep("rank = 'x'\n")
     config.write("rank", "4")
