@@ -77,7 +77,7 @@ class Setting:
     ``kind`` is str, int, float, bool, tuple (of words, split at commas, each once) or
     list (of texts as they stand; a str is one). ``auto`` allows the word "auto", which
     stands for None. ``choices`` may be a function where the list is costly to come by.
-    ``panel`` is where ``--help`` shows it.
+    A number is ``least`` to ``most``. ``panel`` is where ``--help`` shows it.
     """
 
     name: str
@@ -89,6 +89,7 @@ class Setting:
     choices: tuple[str, ...] | Callable[[], Iterable[str]] = ()
     pattern: str = ""
     least: float | None = None
+    most: float | None = None
     auto: bool = False
     panel: str = "Shared options"
 
@@ -144,7 +145,9 @@ class Setting:
             number = self.kind(value)
         except (TypeError, ValueError, OverflowError):
             return None
-        return number if math.isfinite(number) and (self.least is None or number >= self.least) else None
+        low = -math.inf if self.least is None else self.least
+        high = math.inf if self.most is None else self.most
+        return number if math.isfinite(number) and low <= number <= high else None
 
     def _allowed(self, choices: tuple[str, ...]) -> str:
         """In words, what may be given; the end of "give …"."""
@@ -154,6 +157,8 @@ class Setting:
         if self.kind in (int, float):
             number = "a whole number" if self.kind is int else "a number"
             limit = "" if self.least is None else f" of at least {self.least:g}"
+            if self.most is not None:
+                limit = f" from {self.least or 0:g} to {self.most:g}"
             return ("auto or " if self.auto else "") + number + limit
         return {bool: "true or false", tuple: "words separated by commas", list: "texts"}.get(
             self.kind, self.metavar or "some text"

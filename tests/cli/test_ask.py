@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -12,6 +13,8 @@ import pytest
 
 from longread.cli import main
 from longread.cli.app import parse
+from longread.cli.asked import LONGEST
+from longread.jobs import JOBS
 
 BUCKETS = "How many buckets are there on the chain?"
 WRONG = "Why does Captain Ahab hunt the white whale?"
@@ -74,6 +77,8 @@ def test_a_hostile_book_and_question_steer_nothing(shell, tmp_path):
     [
         (["sample:en"], 2, "needs a question"),
         (["sample:en", BUCKETS, "--evidence", "0"], 2, "--evidence"),
+        (["sample:en", BUCKETS, "--evidence", "51"], 2, "--evidence: '51'"),
+        (["sample:en", BUCKETS, "whom " * 501], 2, "2,504 characters"),
         (["sample:en", "--questions", "missing.txt"], 1, "missing.txt"),
         (["missing.txt", BUCKETS], 1, "missing.txt"),
         (["sample:en", BUCKETS, "--lang", "fr"], 4, "fr"),
@@ -85,6 +90,14 @@ def test_errors_are_a_sentence_and_a_hint(shell, arguments, code, said):
     assert (found, out) == (code, "")
     error, hint = err.splitlines()
     assert error.startswith("error: ") and said in error and hint.startswith("hint: ")
+
+
+def test_what_is_refused_is_what_the_task_would_cut():
+    """Their limits stand in two places, since nothing is read of the task before it starts."""
+    (evidence,) = [setting for setting in JOBS["ask"].settings if setting.name == "evidence"]
+    task = importlib.import_module("longread.tasks.ask")
+    assert (evidence.most, LONGEST) == (task._MOST, task._LONGEST)
+    assert evidence.parse("50", "") == 50
 
 
 def test_the_book_through_a_pipe(run_cli):
