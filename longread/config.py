@@ -74,9 +74,10 @@ _SWITCH = {
 class Setting:
     """One option: its name is the flag, the key in config.toml and the Python keyword.
 
-    ``kind`` is str, int, float, bool or tuple (of words, split at commas). ``auto``
-    allows the word "auto", which stands for None. ``choices`` may be a function where
-    the list is costly to come by. ``panel`` is where ``--help`` shows it.
+    ``kind`` is str, int, float, bool, tuple (of words, split at commas, each once) or
+    list (of texts as they stand; a str is one). ``auto`` allows the word "auto", which
+    stands for None. ``choices`` may be a function where the list is costly to come by.
+    A number is ``least`` to ``most``. ``panel`` is where ``--help`` shows it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Setting:
     choices: tuple[str, ...] | Callable[[], Iterable[str]] = ()
     pattern: str = ""
     least: float | None = None
+    most: float | None = None
     auto: bool = False
     panel: str = "Shared options"
 
@@ -111,7 +113,7 @@ class Setting:
             return None
         choices = tuple(self.choices() if callable(self.choices) else self.choices)
         parsed = self._convert(value)
-        words = parsed if self.kind is tuple and parsed else (parsed,)
+        words = parsed if self.kind in (tuple, list) and parsed else (parsed,)
         for word in words:
             if word is None or (choices and word not in choices):
                 wrong = value if word is None else word
@@ -126,6 +128,11 @@ class Setting:
         if self.kind is tuple:
             words = value.split(",") if isinstance(value, str) else value
             return tuple(dict.fromkeys(str(word).strip() for word in words)) or None
+        if self.kind is list:
+            texts = (
+                (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
+            )
+            return texts if texts and all(isinstance(text, str) for text in texts) else None
         if self.kind is str:
             text = os.fspath(value) if isinstance(value, os.PathLike) else value
             fits = (
@@ -138,7 +145,9 @@ class Setting:
             number = self.kind(value)
         except (TypeError, ValueError, OverflowError):
             return None
-        return number if math.isfinite(number) and (self.least is None or number >= self.least) else None
+        low = -math.inf if self.least is None else self.least
+        high = math.inf if self.most is None else self.most
+        return number if math.isfinite(number) and low <= number <= high else None
 
     def _allowed(self, choices: tuple[str, ...]) -> str:
         """In words, what may be given; the end of "give …"."""
@@ -148,8 +157,10 @@ class Setting:
         if self.kind in (int, float):
             number = "a whole number" if self.kind is int else "a number"
             limit = "" if self.least is None else f" of at least {self.least:g}"
+            if self.most is not None:
+                limit = f" from {self.least or 0:g} to {self.most:g}"
             return ("auto or " if self.auto else "") + number + limit
-        return {bool: "true or false", tuple: "words separated by commas"}.get(
+        return {bool: "true or false", tuple: "words separated by commas", list: "texts"}.get(
             self.kind, self.metavar or "some text"
         )
 
@@ -276,6 +287,9 @@ def write(key: str, value: str | None) -> Path:
         table = tomlkit.parse(text)
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "mend or delete that file first") from None
+    except OSError as error:
+        hint = "see who may read it, or name another place with LONGREAD_HOME"
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint) from None
     if value is None:
         table.pop(key, None)
     else:

@@ -84,9 +84,9 @@ _SUMMARIZE = (
 )  # fmt: skip
 
 _ASK = (
-    _own("question", tuple, None, "the questions themselves; on the command line they follow FILE"),
+    _own("question", list, None, "the questions themselves; on the command line they follow FILE"),
     _own("questions", str, None, "a file of questions: one a line, or TOML", metavar="FILE"),
-    _own("evidence", int, 3, "how many passages to show", metavar="N", least=1),
+    _own("evidence", int, 3, "how many passages to show, 50 at most", metavar="N", least=1, most=50),
     _own("answer", bool, True, "answer; --no-answer shows the passages only and loads no model"),
     _own("lang", str, None, "language to answer in; the book's own where not given", metavar="CODE"),
 )  # fmt: skip

@@ -154,6 +154,16 @@ def test_write_refuses_what_reading_would_refuse():
     assert not config_file().exists()
 
 
+def test_a_file_that_cannot_be_read_is_told_and_stays():
+    """A folder in its place: root may read any file."""
+    config_file().mkdir(parents=True)
+    for attempt in (lambda: config.write("rank", "4"), config.read_file):
+        with pytest.raises(UsageError) as error:
+            attempt()
+        assert f"{config_file()} cannot be read: " in error.value.message
+    assert config_file().is_dir()
+
+
 def test_write_can_mend_a_file_with_a_wrong_value():
     _keep("rank = 'x'\n")
     config.write("rank", "4")
@@ -167,6 +177,16 @@ def test_a_list_is_split_checked_and_kept_in_order():
     with pytest.raises(UsageError, match="'bce'") as error:
         setting.parse("a,bce", "--arms")
     assert error.value.hint == "did you mean bcd?"
+
+
+def test_texts_are_neither_split_nor_sorted_nor_merged():
+    setting = Setting("question", list)
+    assert setting.parse("Who is A, and B?", "question=") == ("Who is A, and B?",)
+    asked = ["B, or A?", " A?", "B, or A?"]
+    assert setting.parse(asked, "question=") == tuple(asked) == setting.parse(tuple(asked), "question=")
+    for wrong in ([], [3], 3, ["A?", None]):
+        with pytest.raises(UsageError, match="question="):
+            setting.parse(wrong, "question=")
 
 
 def test_flags_variables_and_defaults_agree_with_each_other():

@@ -78,6 +78,21 @@ def test_options_reach_the_task_typed(monkeypatch):
     assert (options.memory.rate, options.memory.window, options.memory.learn) == (2e-3, 64, False)
 
 
+def test_questions_reach_the_task_as_they_were_asked(monkeypatch):
+    seen = []
+
+    def ask(path, options, *, question=(), **own):
+        seen.append(question)
+        yield Done("ask", options.model, {}, None, {})
+
+    module = types.ModuleType("longread.tasks.ask")
+    module.ask = ask
+    monkeypatch.setitem(sys.modules, "longread.tasks.ask", module)
+    list(longread.stream("ask", "x", question="Who is A, and B?"))
+    longread.ask("x", "Who is A, and B?", "C?", "Who is A, and B?")
+    assert seen == [("Who is A, and B?",), ("Who is A, and B?", "C?", "Who is A, and B?")]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

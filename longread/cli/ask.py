@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,6 +10,7 @@ import typer
 from ..errors import UsageError
 from ..jobs import JOBS
 from .app import Command, app
+from .asked import check, is_question
 from .job import run
 from .options import takes
 
@@ -28,16 +27,11 @@ def ask(file: FILE = None, texts: QUESTIONS = None, **given: Any) -> partial[int
     the passages. A question that the text does not answer is refused.
     """
     asked = list(texts or ())
-    if file is not None and not asked and _is_question(file):
-        file, asked = None, [file]
+    if file is not None and is_question(file, bool(asked)):
+        file, asked = None, [file, *asked]
     if not asked and "questions" not in given:
         raise UsageError(
             "longread ask needs a question", 'try: longread ask sample:en "Who is the dredgemaster?"'
         )
+    check(asked)
     return partial(run, "ask", None if file is None else [file], {**given, "question": asked or None})
-
-
-def _is_question(word: str) -> bool:
-    """Whether the only argument is no file: ``cat novel.txt | longread ask "Who is Ahab?"``."""
-    piped = sys.stdin is not None and not sys.stdin.closed and not sys.stdin.isatty()
-    return piped and word != "-" and any(map(str.isspace, word.strip())) and not os.path.exists(word)

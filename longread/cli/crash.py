@@ -21,8 +21,10 @@ def foreseen(error: BaseException, verbose: bool) -> LongreadError:
     """``error`` as one that the user can be told: itself, or the path of a report on it."""
     if isinstance(error, LongreadError):
         return error
-    if isinstance(error, MemoryError):
-        return LongreadError("there is not enough memory", "try a smaller --window or --block")
+    if _is_shortage(error):
+        return LongreadError(
+            "there is not enough memory", "try a smaller --window or --block, or a smaller --model"
+        )
     try:
         hint = f"{_write(error)} holds a report without any text of the book"
     except OSError:
@@ -30,6 +32,15 @@ def foreseen(error: BaseException, verbose: bool) -> LongreadError:
     if not verbose:
         hint += "; --verbose shows the traceback"
     return LongreadError(f"longread itself went wrong: {type(error).__name__}", hint)
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Whether there was no memory left; what torch says of it is known where torch is there anyway."""
+    if hasattr(sys.modules.get("torch"), "OutOfMemoryError"):  # it may have been loaded by half
+        from ..model.shortage import is_shortage
+
+        return is_shortage(error)
+    return isinstance(error, MemoryError)
 
 
 def _write(error: BaseException) -> Path:

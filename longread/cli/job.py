@@ -171,8 +171,8 @@ class Run:
         """Where this file's answer goes; checked before the work begins."""
         if self.output is None or self.output == "-" or self.dry_run:
             return streams.Stdout()
-        path = Path(self.output).expanduser()
-        if not self.several and not path.is_dir():
+        path = Path(os.path.expanduser(self.output))
+        if not self.several and not os.path.isdir(path):  # unlike Path's, it raises nothing
             return self._file(path)
         stem = file.replace(":", "-") if file.startswith("sample:") else Path(file).stem
         stem = "stdin" if file == "-" else stem
@@ -192,7 +192,7 @@ class Run:
 
     def _make_folder(self) -> None:
         if self.several and self.output not in (None, "-") and not self.dry_run:
-            folder = Path(str(self.output)).expanduser()
+            folder = Path(os.path.expanduser(str(self.output)))
             try:
                 folder.mkdir(exist_ok=True)
             except OSError as error:

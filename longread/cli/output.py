@@ -7,9 +7,11 @@ in them. Knows nothing of what is written.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,31 +20,40 @@ from ..places import data_dir, private_dir
 
 
 class OutputFile:
-    """One output. Call ``write`` as often as needed, then ``commit`` or ``discard``.
+    """One output. Call ``write`` as often as needed, then ``commit`` or ``discard``. ``direct`` says that
+    it is a device or pipe, which takes what is written only once.
 
     Raises OutputError at once where the result could not be put in its place in the
     end, so that nobody waits for a summary that has nowhere to go.
     """
 
     def __init__(self, path: str | os.PathLike[str], force: bool = False, binary: bool = False) -> None:
-        self.path = Path(path).expanduser().resolve()
+        self.path = Path(os.path.expanduser(path)).absolute()
         self.force = force
         self.binary = binary
-        self._spare = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         self._file: IO[Any] | None = None
-        # A device or named pipe is written to as it stands: there is nothing to replace.
-        self._direct = self.path.exists() and not self.path.is_file() and not self.path.is_dir()
-        if self.path.is_dir():
-            raise OutputError(f"{self.path} is a folder", "name a file in it with --output")
-        if not self.path.parent.is_dir():
-            raise OutputError(f"{self.path.parent} does not exist", "make that folder first")
-        self._check(self.path)
+        try:
+            kind = _kind(self.path)
+            # A device or pipe is written to as it stands: there is nothing to replace. Its links are
+            # left alone, since /dev/stdout and /dev/fd/63 lead to pipes that have no path of their own.
+            self.direct = kind not in (0, stat.S_IFREG, stat.S_IFDIR)
+            if not self.direct:
+                self.path = self.path.resolve()
+            if kind == stat.S_IFDIR:
+                raise OutputError(f"{self.path} is a folder", "name a file in it with --output")
+            self._spare = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+            if _kind(self.path.parent) != stat.S_IFDIR:
+                raise OutputError(f"{self.path.parent} does not exist", "make that folder first")
+            self._check(self.path)
+            self._prove()
+        except OSError as error:
+            raise self._failed(error) from None
 
     def write(self, text: str | bytes) -> None:
         """Append ``text`` (UTF-8, line feeds as they are), or bytes to a binary file."""
         try:
             if self._file is None:
-                target = self.path if self._direct else self._spare
+                target = self.path if self.direct else self._spare
                 how = {} if self.binary else {"encoding": "utf-8", "errors": "replace", "newline": "\n"}
                 self._file = open(target, "wb" if self.binary else "w", **how)  # noqa: SIM115
             self._file.write(text)
@@ -52,14 +63,12 @@ class OutputFile:
 
     def commit(self, partial: bool = False) -> str:
         """Put what was written in its place, ``FILE.partial`` where ``partial``; returns that path."""
-        place = (
-            self.path.with_name(self.path.name + ".partial") if partial and not self._direct else self.path
-        )
+        place = self.path.with_name(self.path.name + ".partial") if partial and not self.direct else self.path
         self.write(b"" if self.binary else "")
         assert self._file is not None
         try:
             self._file.flush()
-            if self._direct:
+            if self.direct:
                 self._file.close()
                 return str(place)
             os.fsync(self._file.fileno())
@@ -86,12 +95,22 @@ class OutputFile:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
-        if not self._direct:
-            self._spare.unlink(missing_ok=True)
+        if not self.direct:
+            with contextlib.suppress(OSError):
+                self._spare.unlink(missing_ok=True)
+
+    def _prove(self) -> None:
+        """OSError where nothing could be written. The spare file is not kept until the answer comes: a
+        process that is killed could not take it away."""
+        if not self.direct:
+            self._spare.open("wb").close()
+            self._spare.unlink()
+        elif not os.access(self.path, os.W_OK):  # opening a pipe and closing it would end it for its reader
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _check(self, place: Path) -> None:
         if (
-            not self._direct
+            not self.direct
             and not self.force
             and place.exists()
             and _ledger().get(str(place)) != _fingerprint(place)
@@ -110,6 +129,14 @@ class OutputFile:
         return OutputError(
             f"{self.path} cannot be written: {error.strerror}", "choose another place with --output"
         )
+
+
+def _kind(path: Path) -> int:
+    """What stands there, its links followed, in the words of ``stat``; 0 for nothing."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 def _fingerprint(path: Path) -> dict[str, object] | None:

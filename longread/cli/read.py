@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 from ..config import Setting
@@ -43,10 +44,12 @@ def _run(files: list[str] | None, given: dict[str, Any]) -> int:
 
 def _print(work: Run, file: str, place: Place, stop: Stop) -> int:
     task = importlib.import_module("longread.tasks.read")
+    pieces = iter(task.text(file, work.options))
+    first = list(islice(pieces, 1))  # so that a file that cannot be read starts no pager
     target = streams.pager() if isinstance(place, streams.Stdout) else place
     partial = False
     try:
-        for piece in task.text(file, work.options):
+        for piece in chain(first, pieces):
             if partial := stop.asked:
                 break
             target.write(same_length(piece))

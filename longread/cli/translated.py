@@ -6,6 +6,7 @@ no format: a writer in ``longread.tasks.translate.outputs`` does.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -39,7 +40,7 @@ class Translating(Run):
         due = began - self._written > max(_EVERY, _REST * self._cost)
         if event.name != "checkpoint" or not due or self.as_lines or not isinstance(place, OutputFile):
             return
-        if place.path.exists() and not place.path.is_file():  # a device takes what is written only once
+        if place.direct:
             return
         done = event.partial()
         if done.partial and event.done < event.total:
@@ -91,7 +92,7 @@ class Translating(Run):
         if self.dry_run:
             return
         self._failed = done.stats["segments"]["failed"]
-        if written and done.result.glossary:
+        if written and os.path.isfile(written) and done.result.glossary:  # beside a device is no place
             self._glossary(Path(written.removesuffix(".partial")), done.result.glossary)
 
     def _glossary(self, output: Path, terms: dict[str, Any]) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from longread.model.load import LoadedModel
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
-STYLES = ("auto", "extract", "abstract")
 _NAMES, _A_NAME = 12, 25  # shown at most, and for so many words of the summary one
 _PER_CHAPTER = 25  # words that a chapter's paragraph needs at least
 # What a word of English takes in Chinese: 1.6 characters in Tatoeba's pairs, 2.0 in XQuAD's.

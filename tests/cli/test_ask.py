@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import os
+import sys
 import time
 
 import pytest
 
 from longread.cli import main
+from longread.cli.app import parse
+from longread.cli.asked import LONGEST
+from longread.jobs import JOBS
 
 BUCKETS = "How many buckets are there on the chain?"
 WRONG = "Why does Captain Ahab hunt the white whale?"
@@ -71,6 +77,8 @@ def test_a_hostile_book_and_question_steer_nothing(shell, tmp_path):
     [
         (["sample:en"], 2, "needs a question"),
         (["sample:en", BUCKETS, "--evidence", "0"], 2, "--evidence"),
+        (["sample:en", BUCKETS, "--evidence", "51"], 2, "--evidence: '51'"),
+        (["sample:en", BUCKETS, "whom " * 501], 2, "2,504 characters"),
         (["sample:en", "--questions", "missing.txt"], 1, "missing.txt"),
         (["missing.txt", BUCKETS], 1, "missing.txt"),
         (["sample:en", BUCKETS, "--lang", "fr"], 4, "fr"),
@@ -84,12 +92,71 @@ def test_errors_are_a_sentence_and_a_hint(shell, arguments, code, said):
     assert error.startswith("error: ") and said in error and hint.startswith("hint: ")
 
 
+def test_what_is_refused_is_what_the_task_would_cut():
+    """Their limits stand in two places, since nothing is read of the task before it starts."""
+    (evidence,) = [setting for setting in JOBS["ask"].settings if setting.name == "evidence"]
+    task = importlib.import_module("longread.tasks.ask")
+    assert (evidence.most, LONGEST) == (task._MOST, task._LONGEST)
+    assert evidence.parse("50", "") == 50
+
+
 def test_the_book_through_a_pipe(run_cli):
     book = "The day was long and dull. " * 200 + "\n\nThe widow Pereira sold the bakery in Lisbon.\n"
-    for arguments in ((BAKERY,), ("-", BAKERY)):
+    for arguments in ((BAKERY,), ("-", BAKERY), (BAKERY, "Who went away?")):
         ran = run_cli("ask", *arguments, "-q", stdin=book)
         assert ran.returncode == 0, ran.stderr
-        assert "Pereira" in ran.stdout.splitlines()[0]
+        assert "Pereira" in "".join(ran.stdout.splitlines()[:2])
+
+
+@pytest.mark.parametrize(
+    "questions",
+    [
+        ["谁是张三？"],
+        ["谁是张三"],
+        ["张三是谁", "李四是谁"],
+        ["Who?"],
+        ["Who came home?", "Who went away?"],
+        ["Who came home", "Who went away"],
+        ["What stands in notes.txt"],
+        ["Who came home?", "--questions", "q.txt"],
+    ],
+)
+def test_questions_through_a_pipe_need_no_file(monkeypatch, questions, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    file, asked, _ = asked_of(monkeypatch, *questions)
+    assert (file, asked) == (None, [word for word in questions if word not in ("--questions", "q.txt")])
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "-",
+        "sample:en",
+        "sample:zh?",
+        "novel.txt",
+        "西游记.txt",
+        "书/西游记",
+        "here 谁是张三？",
+        "my novel.txt",
+    ],
+)
+def test_a_file_stays_a_file_though_there_is_a_pipe(monkeypatch, file, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here 谁是张三？").write_text("x", encoding="utf-8")
+    assert asked_of(monkeypatch, file, "Who is it?")[:2] == ([file], ["Who is it?"])
+
+
+def test_without_a_pipe_the_first_word_is_the_file(monkeypatch):
+    assert asked_of(monkeypatch, "谁是张三？", "李四呢？", piped=False)[0] == ["谁是张三？"]
+
+
+def asked_of(monkeypatch, *arguments, piped=True):
+    """The FILE, the questions and the options that a command line is understood as."""
+    stdin = io.StringIO("text")
+    stdin.isatty = lambda: not piped
+    monkeypatch.setattr(sys, "stdin", stdin)
+    _, files, given = parse(["ask", *arguments]).args
+    return files, given["question"], given
 
 
 BAKERY = "Who sold the bakery in Lisbon?"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -113,6 +115,37 @@ def test_a_place_that_cannot_be_is_told_before_the_work(cli, tmp_path, place):
     assert code == 1 and err.startswith("error: ") and "A Title" not in err
 
 
+@pytest.mark.parametrize("place", ["x" * 300, "x" * 250, "x" * 300 + "/out.txt", "~nobody-here/out.txt"])
+def test_a_name_that_no_file_can_have_is_told_before_the_work(cli, tmp_path, place):
+    code, out, err = cli("summarize", "novel.txt", "-o", place)
+    assert (code, out) == (1, "") and "A Title" not in err and "went wrong" not in err
+    assert err.startswith("error: ") and len(err.splitlines()) == 2
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that not even root may write to")
+def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(cli):
+    code, out, err = cli("summarize", "novel.txt", "-o", "/proc/self/out.txt")
+    assert (code, out) == (1, "") and "A Title" not in err
+    assert "/out.txt cannot be written: " in err and "--output" in err
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize("rights", [0o500, 0o000])
+def test_a_closed_folder_is_told_before_the_work(cli, tmp_path, rights):
+    (tmp_path / "closed").mkdir(rights)
+    for place in ("closed/out.txt", "closed/deeper/out.txt"):
+        code, _, err = cli("summarize", "novel.txt", "-o", place)
+        assert code == 1 and "A Title" not in err and "went wrong" not in err
+
+
+def test_nothing_is_left_by_a_job_that_fails_or_is_killed(cli, tmp_path):
+    assert cli("summarize", "crash.txt", "-o", "out.txt")[0] == 1
+    assert names(tmp_path) == []
+    OutputFile(tmp_path / "out.txt")  # and never discarded
+    assert names(tmp_path) == []
+
+
 def test_text_is_utf8_with_line_feeds_whatever_it_holds(tmp_path):
     place = OutputFile(tmp_path / "a")
     place.write("西\n\ud800\n")
@@ -128,6 +161,34 @@ def test_links_are_followed_and_devices_written_to(cli, tmp_path):
     assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "real" / "out.txt").is_file()
     assert cli("summarize", "novel.txt", "-o", os.devnull)[0] == 0
     assert not os.path.isfile(os.devnull)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
+@pytest.mark.parametrize("flags", ["", " --json"])
+def test_a_pipe_that_has_no_path_of_its_own_is_written_to(cli_command, cli_env, tmp_path, flags):
+    """What a shell makes of ``| cat`` and, under bash, of ``>(gzip >x)``: links to links to no file."""
+    start = " ".join(f"'{part}'" for part in (*cli_command, "summarize", "novel.txt", "-q")) + flags
+    lines = [f"{start} -o /dev/stdout | cat"]
+    if shutil.which("bash"):
+        lines.append(f"{start} -o >(cat >x); while ! [ -s x ]; do sleep 0.1; done; cat x")
+    for line in lines:
+        ran = subprocess.run(
+            ["bash" if ">(" in line else "sh", "-c", line],
+            capture_output=True, text=True, cwd=tmp_path, env=cli_env(True), timeout=240,
+        )  # fmt: skip
+        assert ran.stderr == "" and "It was dark and medium" in ran.stdout, line
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_stays_open_for_its_reader(cli, tmp_path):
+    """Its reader waits before the work begins; to try the pipe beforehand would end it at once."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        reader = subprocess.Popen(["cat", tmp_path / name], stdout=subprocess.PIPE, text=True)
+        assert cli("summarize", "novel.txt", "-o", name)[0] == 0
+        assert "It was dark and medium" in reader.communicate(timeout=60)[0]
+    assert names(tmp_path) == ["link", "pipe"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX rights")

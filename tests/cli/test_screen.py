@@ -178,6 +178,10 @@ def test_the_text_as_read_goes_through_the_pager(terminal, tmp_path):
     received, code = terminal(80, "read", "--text", "novel.txt", PAGER=f"tee {seen}")
     assert code == 0 and "Line one" in received
     assert seen.read_text(encoding="utf-8") == "Line one\n西游 two\n"
+    seen.unlink()
+    received, code = terminal(80, "read", "--text", "missing.txt", PAGER=f"tee {seen}")
+    assert code == 1 and "missing.txt does not exist" in CONTROL.sub("", received)
+    assert not seen.exists()  # the pager was never started
     received, code = terminal(80, "read", "--text", "huge.txt", PAGER="head -n 1")
     assert code == 0 and rows(received) == ["Line one"]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
 import sys
 
 import pytest
+
+from longread.cli.render import streams
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 SUMMARY = "It was dark and medium None book auto."
@@ -123,11 +126,12 @@ def test_notes_and_warnings_go_to_stderr(cli):
 
 
 @posix
+@pytest.mark.parametrize("colour", ["", "1"])
 @pytest.mark.parametrize(
     "arguments", [["read", "--text", "huge.txt"], ["summarize", "huge.txt"], ["summarize", "--json", "huge"]]
 )
-def test_a_pipe_closed_early_is_quiet(start_cli, arguments):
-    child = start_cli(*arguments, stand_in=True)
+def test_a_pipe_closed_early_is_quiet(start_cli, arguments, colour):
+    child = start_cli(*arguments, stand_in=True, FORCE_COLOR=colour)
     child.stdout.read(1)
     child.stdout.close()
     err = child.stderr.read()
@@ -145,12 +149,49 @@ def test_stderr_may_go_away_while_the_answer_is_made(start_cli):
     assert child.wait(60) == 0 and SUMMARY in out
 
 
+@posix
+@pytest.mark.parametrize("colour", ["", "1"])
+def test_a_pipe_closed_before_a_short_answer_is_quiet(cli_command, cli_env, tmp_path, colour):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    ran = subprocess.run(
+        [*cli_command, "readings", "list"],
+        stdout=theirs, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(False, FORCE_COLOR=colour),
+        timeout=240, text=True,
+    )  # fmt: skip
+    os.close(theirs)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EPIPE])
+def test_a_pipe_closed_on_windows_is_a_closed_pipe(monkeypatch, number):
+    """There a write to it is an invalid argument; a stand-in, since no other system says so."""
+
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(streams, "_WINDOWS", True)
+    for name in ("write", "flush"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, name, fail)
+            with pytest.raises(BrokenPipeError):
+                streams.show("answer")
+    pager = streams.Pager(f"{sys.executable} -c pass")
+    with monkeypatch.context() as patch:
+        patch.setattr(pager._process.stdin, "write", fail)
+        with pytest.raises(BrokenPipeError):
+            pager.write("text")
+    pager.discard()
+
+
+@pytest.mark.parametrize("colour", ["", "1"])
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_behind_stdout_is_one_clear_error(cli_command, cli_env, tmp_path):
+def test_a_full_disk_behind_stdout_is_one_clear_error(cli_command, cli_env, tmp_path, colour):
     with open("/dev/full", "w") as full:
         ran = subprocess.run(
             [*cli_command, "summarize", "-q", "novel.txt"],
-            stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(True), timeout=240, text=True,
+            stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=cli_env(True, FORCE_COLOR=colour),
+            timeout=240, text=True,
         )  # fmt: skip
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: standard output cannot be written: No space left on device\nhint: ")

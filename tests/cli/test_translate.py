@@ -214,19 +214,45 @@ def test_the_bundled_model_is_refused_before_it_is_loaded(tmp_path, capsys, monk
     assert out == "" and "short everyday sentences only" in err and "--anyway" in err
 
 
-def test_at_a_terminal_each_line_is_translated(shell, monkeypatch, loaded, capsys):  # noqa: F811
-    class Keyboard(io.TextIOWrapper):
-        def isatty(self):
-            return True
+class Keyboard(io.TextIOWrapper):
+    """What someone types, as if at a terminal."""
 
-    typed = "老陈在市场。王小明在河边。\n\n???\n王小明看见船。\n".encode()
-    monkeypatch.setattr("sys.stdin", Keyboard(io.BytesIO(typed), encoding="utf-8"))
+    def __init__(self, typed: str) -> None:
+        super().__init__(io.BytesIO(typed.encode()), encoding="utf-8")
+
+    def isatty(self):
+        return True
+
+
+def test_at_a_terminal_each_line_is_translated(shell, monkeypatch, loaded, capsys):  # noqa: F811
+    monkeypatch.setattr("sys.stdin", Keyboard("老陈在市场。王小明在河边。\n\n???\n王小明看见船。\n"))
     hand = Dictionary(loaded.encoder)
     monkeypatch.setattr("longread.tasks.translate.typed.Hand", lambda *_: hand)
     code, out, err = shell("--src", "zh", "--progress", "plain")
     assert code == 0 and err.count("> ") >= 4
     assert out == "Old Chen at the market. Wang Xiaoming at the riverside.\n???\nWang Xiaoming saw boats.\n"
     assert "老陈在市场。 | Old Chen at the market. | 王小明在河边。" in hand.asked[-1].text
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_while_the_model_loads_opens_no_prompt(shell, monkeypatch, loaded, times):  # noqa: F811
+    def load(*_, **__):
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        return loaded
+
+    monkeypatch.setattr("sys.stdin", Keyboard("老陈在市场。\n"))
+    monkeypatch.setattr("longread.model.load.load_model", load)
+    code, out, err = shell("--src", "zh", "--progress", "plain")
+    assert (code, out) == (130, "")
+    assert "stopped" in err and "> " not in err
+
+
+def test_a_layout_of_what_is_typed_is_refused(shell, monkeypatch, loaded):  # noqa: F811
+    monkeypatch.setattr("sys.stdin", Keyboard("老陈在市场。\n"))
+    code, out, err = shell("--src", "zh", "--layout", "bilingual")
+    assert (code, out) == (2, "") and "--layout" in err and "FILE" in err
+    assert shell("--src", "zh", "--layout", "target", "--progress", "plain")[0] == 0
 
 
 @posix

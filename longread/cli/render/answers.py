@@ -193,7 +193,9 @@ def deliver(place: Any, answer: Callable[[int], Iterator[Line]], heading: str = 
     if on_screen and (streams.is_terminal(sys.stdout) or streams.forced_colour()):
         console = streams.console(sys.stdout)
         width = max(1, min(console.width, WIDEST))
-        on_terminal([*above, *answer(width)], console, width)
+        answered = [*above, *answer(width)]
+        with streams.told():
+            on_terminal(answered, console, width)
     else:
         place.write(as_text([*above, *answer(WIDEST)]))
     if heading:

@@ -234,11 +234,15 @@ def closing(done: Done) -> str:
     if "asked" in done.stats:
         searched = f"looked through {words.amount(done.stats.get('passages', 0), 'passage')}"
         return f"{searched} in {words.duration(seconds)}"
-    if "written" in done.stats:
-        written = words.amount(done.stats["written"], "token")
-        return f"wrote {written} after reading {words.number(read)} in {words.duration(seconds)}"
+    written = done.stats.get("written")
+    if isinstance(written, int):
+        wrote = words.amount(written, "token")
+        return f"wrote {wrote} after reading {words.number(read)} in {words.duration(seconds)}"
     share = words.percent(read / total) if total else "100%"
-    return f"read {share} of {words.amount(total, 'token')} in {words.duration(seconds)}"
+    line = f"read {share} of {words.amount(total, 'token')}"
+    if written:  # a summary in the model's own words: notes all along, so tokens of every try
+        line += f" and wrote {words.amount(written.get('tokens', 0), 'token')}, notes and summary,"
+    return f"{line} in {words.duration(seconds)}"
 
 
 def next_command(command: str, file: str, own: Mapping[str, Any]) -> str:

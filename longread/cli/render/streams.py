@@ -7,14 +7,18 @@ away. Knows nothing of what is written. Only this package writes to either strea
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_WINDOWS = os.name == "nt"
 
 
 def prepare() -> None:
@@ -49,8 +53,13 @@ def console(stream: Any) -> Console:
     """A Rich console that never interprets what it is given: no markup, no emoji, no highlighting."""
     from rich.console import Console
 
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the program, and with exit code 1."""
+            raise
+
     terminal = is_terminal(stream) or forced_colour()
-    return Console(
+    return Ours(
         file=stream,
         force_terminal=terminal,
         no_color=bool(os.environ.get("NO_COLOR")),
@@ -85,12 +94,8 @@ class Stdout:
     """The answer's place when no file was asked for. Same calls as ``cli.output.OutputFile``."""
 
     def write(self, text: str) -> None:
-        try:
+        with told():
             sys.stdout.write(text)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise _lost(error) from None
 
     def commit(self, partial: bool = False) -> str:
         """Everything written so far is on its way; returns where it went, nothing for stdout."""
@@ -103,19 +108,25 @@ class Stdout:
 
 def flush() -> None:
     """Push the answer out; an error here is the last chance to tell of a full disk."""
-    try:
+    with told():
         sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong with stdout inside, as an error for the user; a closed pipe as BrokenPipeError, on
+    Windows too."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise _lost(error) from None
-
-
-def _lost(error: OSError) -> OutputError:
-    hush()
-    return OutputError(
-        f"standard output cannot be written: {error.strerror}", "write to a file with --output FILE"
-    )
+        if _WINDOWS and error.errno == errno.EINVAL:  # its word for a pipe that nobody reads
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+        hush()
+        raise OutputError(
+            f"standard output cannot be written: {error.strerror}", "write to a file with --output FILE"
+        ) from None
 
 
 def hush() -> None:
@@ -152,7 +163,8 @@ class Pager(Stdout):
 
     def write(self, text: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(text)
+        with told():
+            self._process.stdin.write(text)
 
     def commit(self, partial: bool = False) -> str:
         self.discard()

@@ -27,7 +27,8 @@ def seam(tail: str, *, layout: str, language: str, begins: bool) -> str:
     """What must stand between a text that ends in ``tail`` and what is written after it.
 
     The line ends that a new paragraph lacks, where the continuation ``begins`` with given
-    words or the text's last line ends a sentence; nothing in the middle of a line.
+    words or the text ends with a sentence and the end of its line; nothing in the middle of a line, nor
+    where a last line that is a sentence lacks its line end.
     """
     if not begins and not (tail.endswith("\n") and _ends(tail.rstrip(), " Then", language)):
         return ""

@@ -1,0 +1,44 @@
+"""The words behind ``longread ask``: which of them are questions, and whether they can be asked.
+
+Knows pipes and how people write. Opens no file and answers nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from ..errors import UsageError
+
+LONGEST = 2000  # characters of a question that are looked at
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")  # they hold few spaces or none
+
+
+def is_question(word: str, others: bool) -> bool:
+    """Whether the first argument is no file: ``cat novel.txt | longread ask "Who is Ahab?" "And Ishmael?"``.
+
+    Where nothing but a space speaks for a question, what ends as a file's name does, ``others`` behind it, is
+    a file that is missing.
+    """
+    piped = sys.stdin is not None and not sys.stdin.closed and not sys.stdin.isatty()
+    if not piped or word == "-" or word.startswith("sample:") or os.path.exists(word):
+        return False
+    word = word.strip()
+    if word.endswith(("?", "？")):
+        return True
+    ending = re.search(r"\.\w{1,5}$", word, re.ASCII)
+    if any(map(str.isspace, word)):
+        return not (ending and others)
+    return bool(_CJK.search(word)) and not ending and not {"/", os.sep} & set(word)
+
+
+def check(questions: Sequence[str]) -> None:
+    """UsageError where the end of a question would not be looked at."""
+    for text in map(str.strip, questions):
+        if len(text) > LONGEST:
+            raise UsageError(
+                f"the question {text[:40]!r}… has {len(text):,} characters, and {LONGEST:,} are the most",
+                "shorten it; a text to be read goes before the question, as FILE or through a pipe",
+            )
