@@ -251,6 +251,9 @@ def ask(
                 f"an answer in quotations stays in the book's language, {job.document.language}, not {lang}",
                 "leave --lang out, or use --model with one that is trusted to answer",
             )
+        for number, text in enumerate(asked, start=1):
+            if len(text) > _LONGEST:
+                yield job.warn(f"question {number} is long; its first {_LONGEST:,} characters are asked")
         part = (job.start, job.end)
         answerer = Answerer(
             job.document,

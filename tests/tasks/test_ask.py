@@ -97,6 +97,11 @@ def test_the_same_text_in_another_format_has_its_own_chapters(tmp_path):
         assert answer.evidence[0].chapter.lstrip("# ") == chapter
 
 
+def test_what_of_a_long_question_is_not_asked_is_told():
+    done = run(BUCKETS + " of mud" * 400, BUCKETS, answer=False)
+    assert [text for text in done.warnings if "question 1 is long" in text] and len(done.warnings) == 1
+
+
 def test_no_question_is_an_error():
     with pytest.raises(UsageError, match="no question"):
         run("  ")
