@@ -52,6 +52,8 @@ def titles(text, markdown=False, size=None):
         ("  XIV.  ", "numeral", 14),
         ("Epilogue", "named", None),
         ("楔子　张天师祈禳瘟疫", "named", None),
+        ("Erſter Geſang.", "gesang", 1),
+        ("The third ſcene", "scene", 3),
     ],
 )
 def test_lines_that_are_headings(line, kind, number):
@@ -67,6 +69,7 @@ def test_lines_that_are_headings(line, kind, number):
         "Book-keeping by double entry",
         "I went home.",
         "Chapter and verse he knew.",
+        "Chapter \u0130",
         "chapter 4 of the same work says so",
         "Notes from him came every week and said little.",
         "MIX",
