@@ -70,6 +70,23 @@ def test_older_encodings_and_short_elements():
     assert paragraphs("epub", package({"a.xhtml": old.encode("cp1251")})) == ["Привет"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "codec", "words"),
+    [
+        ("gb2312", "gbk", "朱镕基"),
+        ("iso-8859-1", "cp1252", "“Déjà”"),
+        ("Shift_JIS", "cp932", "①髙橋"),
+        ("utf-16", "utf-8", "café"),
+        ("utf-32", "utf-8", "café"),
+        ("punycode", "utf-8", "café"),
+        ("nonsense", "utf-8", "café"),
+    ],
+)
+def test_what_a_page_declares_is_read_widely_and_not_against_its_bytes(stated, codec, words):
+    content = f'<?xml version="1.0" encoding="{stated}"?><html><body><p>{words}</p></body></html>'
+    assert paragraphs("epub", package({"a.xhtml": content.encode(codec)})) == [words]
+
+
 LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 9}">' for n in range(1, 30))
 ENTITIES = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">{LAUGHS}]><container>&a29;</container>'
 OUTSIDE = (
