@@ -190,6 +190,29 @@ def test_japanese_sections():
     assert titles("".join(f"{n}\n\n{body}\n" for n in "一二三四")) == list("一二三四")
 
 
+def test_headings_at_the_top_of_a_page_are_found():
+    pages = [f"{name}\n\n{BODY.rstrip()}\n" for name in ("CHAPTER I", "CHAPTER II", "CHAPTER III")]
+    assert titles("\f".join(pages)) == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
+    caps = [f"{name}\n\n{BODY.rstrip()}\n" for name in ("THE MILL", "THE RIVER", "THE SEA")]
+    assert titles("\f".join(caps)) == ["THE MILL", "THE RIVER", "THE SEA"]
+
+
+@pytest.mark.parametrize(
+    ("code", "inside"),
+    [
+        ("```a``` is code", False),
+        ("```python\n# no\n```", False),
+        ("````\n```\n# no\n```\n````", False),
+        ("```\n# no\n```b\n# no\n```", False),
+        ("~~~ a`b\n# no\n~~~", False),
+        ("```\n# no", True),
+    ],
+)
+def test_a_fence_of_code_opens_and_closes_as_in_commonmark(code, inside):
+    text = f"# One\n\n{BODY}\n# Two\n\n{code}\n\n# Three\n\n{BODY}"
+    assert titles(text, markdown=True) == (["One", "Two"] if inside else ["One", "Two", "Three"])
+
+
 def test_markdown_headings_by_depth_and_outside_code():
     code = "```\n# no heading\n```\n\n"
     text = f"# The Book\n\n## Author: A. Writer\n\n## One\n\n{code}{BODY}### Deeper\n\n{BODY}## Two\n\n{BODY}"
