@@ -78,10 +78,13 @@ def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
     return LexborHTMLParser(_CLOSED.sub(r"<\1\2></\1>", markup) if xml else markup)
 
 
-def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False) -> Iterator[Block]:
+def blocks(
+    root: LexborNode, left: Counter[tuple[str, str]], page: bool = False, last: list[str] | None = None
+) -> Iterator[Block]:
     """The blocks below ``root`` in order. What is no text is counted in ``left``.
 
     ``page`` says that this is a web page, whose menus and footers are not part of the text.
+    ``last`` is given the anchors that no block follows.
     """
     walk = _Walk(left)
     stack = [(root, True)]
@@ -104,6 +107,8 @@ def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False)
             stack.append((node, False))
             stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
     yield from walk.flush()
+    if last is not None:
+        last.extend(walk.ids)
 
 
 class _Walk:
