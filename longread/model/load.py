@@ -25,6 +25,7 @@ from longread.model.placement import device_map
 from longread.model.prefix import prefix_of
 from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
 from longread.model.room import Fit, fitted
+from longread.model.shortage import is_shortage
 from longread.model.tokens import Encoder, load_encoder
 
 
@@ -62,10 +63,11 @@ def load_model(
     device: str = "auto",
     dtype: str = "auto",
     memory: Memory = Memory(),  # noqa: B008  (frozen)
+    anew: bool = False,
 ) -> LoadedModel:
     """Load the model called ``name`` (see ``find_model``), prove it with the KV policies that
-    ``make_policy`` makes, and say what it is trusted with and how it fits to be read with as ``memory``
-    has it."""
+    ``make_policy`` makes, ``anew`` whatever is remembered, and say what it is trusted with and how it fits
+    to be read with as ``memory`` has it."""
     found = find_model(name)
     encoder = load_encoder(found.folder)
     place = pick_device(device)
@@ -75,7 +77,15 @@ def load_model(
         parameter.requires_grad_(False)
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
-    verdict = remembered_verdict(model, weights, make_policy)
+    try:
+        verdict = remembered_verdict(model, weights, make_policy, anew=anew)
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+        raise ModelError(
+            f"there is no memory to try {name} before it is read with",
+            "use a smaller model, or --device cpu",
+        ) from None
     if not verdict.agrees:
         how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=False)
     # What waits elsewhere would all be on the card at once if layers kept what the gradient needs.

@@ -220,7 +220,7 @@ def _verdict(found: Found, probe: bool, device: str, dtype: str) -> Any:
     if probe:
         from longread.memory.policy import make_policy
 
-        return load_model(found.name, make_policy, device=device, dtype=dtype).verdict
+        return load_model(found.name, make_policy, device=device, dtype=dtype, anew=True).verdict
     weights = known_fingerprint(found.folder)
     return known_verdict(weights, pick_dtype(dtype, pick_device(device))) if weights else None
 
