@@ -100,8 +100,15 @@ def count(value: Any) -> int:
     return int(value)
 
 
+def of_text(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A config.json with the figures of the part that reads text at the top; it may be one of several."""
+    part = config.get("text_config")
+    return {**config, **part} if isinstance(part, Mapping) else config
+
+
 def figures(config: Mapping[str, Any]) -> Figures:
     """The figures of a config.json, whatever its family calls them. What is no number counts as left out."""
+    config = of_text(config)
     said = config.get("model_type")
     kind = said if isinstance(said, str) else ""
 
@@ -211,5 +218,5 @@ def speed(
 
 def default_sizes(config: Mapping[str, Any], window: int | None = None, block: int | None = None) -> Sizes:
     """The sizes that are taken where the user leaves them open."""
-    window = window or min(count(config.get("max_position_embeddings")) or 2048, WINDOW)
+    window = window or min(count(of_text(config).get("max_position_embeddings")) or 2048, WINDOW)
     return Sizes(block or max(1, window // 4), window)

@@ -17,6 +17,7 @@ from torch import nn
 
 from longread.config import Memory
 from longread.errors import ModelError, UnsupportedError
+from longread.model import compat
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
 from longread.model.find import Found, find_model, has_template
@@ -71,6 +72,12 @@ def load_model(
     found = find_model(name)
     encoder = load_encoder(found.folder)
     place = pick_device(device)
+    if isinstance(found.config.get("text_config"), dict) and not compat.reaches_text(outline(found)):
+        raise UnsupportedError(
+            f"{name} reads more than text (model type {found.config.get('model_type', '?')}), and longread "
+            "does not know which part of it reads text",
+            "use a model for text alone, often a version of the same one",
+        )
     how, machine = fitted(found, memory, device=device, dtype=dtype)
     model = _placed(found, pick_dtype(dtype, place), place, how, every=device == "auto").eval()
     for parameter in model.parameters():

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from longread.model.backbone import Backbone
+from longread.model.compat import text_config
 from longread.model.families import why_in_chunks
 from longread.model.fingerprint import recall, remember
 from longread.model.shortage import is_shortage, release
@@ -85,7 +86,7 @@ def _key(weights: str, dtype: torch.dtype) -> str:
 
 def probe(model: nn.Module, make_policy: MakePolicy) -> Verdict:
     """Compare our attention with the model's own; raises for want of memory only, not for a strange model."""
-    known = why_in_chunks(model.config.model_type)
+    known = why_in_chunks(text_config(model.config).model_type)
     if known:
         return Verdict(False, known)
     try:

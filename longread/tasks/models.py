@@ -142,7 +142,7 @@ def _unlisted(repo: str, found: Found | None) -> Entry:
     count = fit.parameter_count(config)
     template = found is not None and has_template(found)
     trust = trust_in(None, count, template)
-    window = fit.count(config.get("max_position_embeddings"))
+    window = fit.count(fit.of_text(config).get("max_position_embeddings"))
     return Entry(repo, trust, parameters=count, window=window, repo=repo)
 
 
