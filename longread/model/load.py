@@ -78,7 +78,8 @@ def load_model(
             "does not know which part of it reads text",
             "use a model for text alone, often a version of the same one",
         )
-    how, machine = fitted(found, memory, device=device, dtype=dtype)
+    planned = device if place.type == "cuda" else "cpu"  # a card that torch cannot use holds nothing
+    how, machine = fitted(found, memory, device=planned, dtype=dtype)
     model = _placed(found, pick_dtype(dtype, place), place, how, every=device == "auto").eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
@@ -94,7 +95,7 @@ def load_model(
             "use a smaller model, or --device cpu",
         ) from None
     if not verdict.agrees:
-        how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=False)
+        how, machine = fitted(found, memory, device=planned, dtype=dtype, stateful=False)
     # What waits elsewhere would all be on the card at once if layers kept what the gradient needs.
     twice = how.checkpointed or any(p.is_meta for p in model.parameters())
     backbone = Backbone(model, stateful=verdict.agrees, checkpointed=twice)

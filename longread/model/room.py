@@ -71,7 +71,7 @@ def fit(
     machine's usual where left out, ``stateful`` what is known of the family.
     """
     if stateful is None:
-        stateful = not why_in_chunks(str(of_text(config).get("model_type")))
+        stateful = not why_in_chunks(of_text(config).get("model_type"))
     first = default_sizes(config, memory.window, memory.block)
     value = bytes_a_value or machine.bytes_a_value
     wanted = 0
