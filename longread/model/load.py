@@ -71,6 +71,7 @@ def load_model(
     to be read with as ``memory`` has it."""
     found = find_model(name)
     encoder = load_encoder(found.folder)
+    prefix, learned = prefix_of(found)
     place = pick_device(device)
     if isinstance(found.config.get("text_config"), dict) and not compat.reaches_text(outline(found)):
         raise UnsupportedError(
@@ -106,7 +107,6 @@ def load_model(
             f"{model.config.model_type})",
             "use a model of a family in docs/reference/models.md",
         )
-    prefix, learned = prefix_of(found)
     return LoadedModel(
         name=name,
         backbone=backbone,
