@@ -224,7 +224,7 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
 def outline(found: Found) -> nn.Module:
     """The model without its weights: every module by its name, and no memory taken.
 
-    ``UnsupportedError`` where transformers does not know the kind of model.
+    ``UnsupportedError`` where transformers does not know the kind of model, or cannot make one of the config.
     """
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -234,7 +234,7 @@ def outline(found: Found) -> nn.Module:
             warnings.simplefilter("ignore")
             config = AutoConfig.from_pretrained(found.folder, local_files_only=True, trust_remote_code=False)
             return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except (KeyError, ValueError) as error:
+    except Exception as error:  # a package that its pictures need, figures that do not go together
         raise UnsupportedError(
             f"transformers {transformers.__version__} does not know {found.name} as a causal language model "
             f"(model type {found.config.get('model_type', '?')}): {_first_line(error)}",

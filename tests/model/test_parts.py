@@ -85,6 +85,18 @@ def test_a_model_whose_part_for_text_is_not_found_is_refused_before_it_is_loaded
         load_model(str(folder), make_policy, device="cpu")
 
 
+@pytest.mark.parametrize("wrong", [{"num_attention_heads": 0}, {"hidden_size": "x"}])
+def test_figures_that_make_no_model_are_refused_in_words(tmp_path, wrong):
+    folder = folder_of(tmp_path / "model", "gemma3")
+    file = folder / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["text_config"] |= wrong
+    file.write_text(json.dumps(config), encoding="utf-8")
+    for use in (account, lambda name, device: load_model(name, make_policy, device=device)):
+        with pytest.raises(UnsupportedError, match="does not know"):
+            use(str(folder), device="cpu")
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_model_for_text_alone_has_one_part(family):
     from tests.tiny import tiny_model
