@@ -23,9 +23,31 @@ LENGTH_DEPENDENT = {"dynamic", "longrope"}
 STATE_SPACE = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
 
 
+def text_config(config: Any) -> Any:
+    """The configuration of the part that reads text; of a model that does nothing else its own."""
+    part = getattr(config, "text_config", None)
+    return config if part is None or isinstance(part, dict) else part
+
+
 def decoder(model: nn.Module) -> nn.Module:
-    """The part of a causal language model that ends in the last hidden state, after its norm."""
-    return model.base_model
+    """The part of a causal language model that ends in the last hidden state, after its norm.
+
+    Of a model that sees pictures too it is the part that reads text.
+    """
+    inner = getattr(model.base_model, "language_model", None)
+    return inner if isinstance(inner, nn.Module) and is_composite(model.config) else model.base_model
+
+
+def is_composite(config: Any) -> bool:
+    """Whether a model has other parts beside the one that reads text."""
+    return text_config(config) is not config
+
+
+def reaches_text(model: nn.Module) -> bool:
+    """Whether ``decoder`` finds the part that reads text, and no other part with it."""
+    found = decoder(model)
+    own = getattr(found, "config", None)
+    return own is not None and not is_composite(own) and found is not model and bool(layers(found))
 
 
 def layers(decoder: nn.Module) -> list[nn.Module]:
@@ -42,18 +64,22 @@ def layers(decoder: nn.Module) -> list[nn.Module]:
 
 
 def linear_names(model: nn.Module) -> list[str]:
-    """Names of every linear layer but the head, sorted: the LoRA targets.
+    """Names of every linear layer that reads text but the head, sorted: the LoRA targets.
 
     Without those that PEFT takes no adapter for: a state-space layer's kernels read their weights directly.
     """
     from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer, stored the other way round
 
     head = model.get_output_embeddings()
-    left = {"out_proj"} if model.config.model_type in STATE_SPACE else set()
+    left = {"out_proj"} if text_config(model.config).model_type in STATE_SPACE else set()
+    reads = set(decoder(model).modules()) if is_composite(model.config) else set(model.modules())
     return sorted(
         name
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear | Conv1D) and layer is not head and name.rpartition(".")[2] not in left
+        if isinstance(layer, nn.Linear | Conv1D)
+        and layer is not head
+        and layer in reads
+        and name.rpartition(".")[2] not in left
     )
 
 
@@ -69,7 +95,7 @@ class HeadParts:
 
 def head_parts(model: nn.Module) -> HeadParts:
     """Weight, bias, logit scale and soft cap of the model's head."""
-    head, config = model.get_output_embeddings(), model.config
+    head, config = model.get_output_embeddings(), text_config(model.config)
     scale, cap = 1.0, None
     if getattr(config, "logits_scaling", None):  # granite divides
         scale = 1.0 / config.logits_scaling
@@ -120,7 +146,7 @@ def length_dependent(config: Any) -> bool:
 
 
 def _rope_tables(config: Any) -> list[dict[str, Any]]:
-    rope = getattr(config, "rope_parameters", None) or {}
+    rope = getattr(text_config(config), "rope_parameters", None) or {}
     return [rope] if "rope_type" in rope else [table for table in rope.values() if isinstance(table, dict)]
 
 
@@ -129,6 +155,7 @@ def trained_length(config: Any) -> int | None:
     for table in _rope_tables(config):
         if table.get("rope_type") in LENGTH_DEPENDENT and table.get("original_max_position_embeddings"):
             return table["original_max_position_embeddings"]
+    config = text_config(config)
     for name in ("max_position_embeddings", "n_positions", "max_seq_len", "context_length"):
         if getattr(config, name, None):
             return getattr(config, name)
@@ -191,7 +218,7 @@ class Rotations:
     def __init__(self, model: nn.Module) -> None:
         tables = [m for m in decoder(model).modules() if type(m).__name__.endswith("RotaryEmbedding")]
         self._table = tables[0] if tables else None
-        self._types = getattr(model.config, "layer_types", None)
+        self._types = getattr(text_config(model.config), "layer_types", None)
         self._known: dict[tuple[str, bool], Rotation] = {}
 
     def of(self, layer: nn.Module) -> Rotation | None:

@@ -64,7 +64,10 @@ FAMILIES = (
 _BY_KIND = {family.kind: family for family in FAMILIES}
 
 
-def why_in_chunks(kind: str | None) -> str:
-    """Why a text is read in chunks with a model of type ``kind``; "" where nothing says that it must be."""
+def why_in_chunks(kind: object) -> str:
+    """Why a text is read in chunks with a model of type ``kind``, whatever a config.json holds there; ""
+    where nothing says that it must be."""
+    if not isinstance(kind, str):
+        return ""
     family = _BY_KIND.get(kind) or _BY_KIND.get(f"{kind}_text")
     return family.chunks if family else ""

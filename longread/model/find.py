@@ -38,10 +38,10 @@ def find_model(name: str) -> Found:
     if entry is not None and entry.folder is not None:
         return _checked(name, Path(str(resources.files("longread").joinpath(entry.folder))), entry)
     if entry is None or name != entry.name:  # ./NAME means a folder that is called like a listed model
-        path = Path(name).expanduser()
-        if path.is_dir():
+        path = _on_disk(name)
+        if path is not None and path.is_dir():
             return _checked(name, path, None)
-        if path.exists():
+        if path is not None:
             raise ModelError(
                 f"{name} is a file, not a model's folder", "give the folder that holds config.json"
             )
@@ -50,6 +50,19 @@ def find_model(name: str) -> Found:
     if folder is None:
         raise _absent(name, repo)
     return _checked(name, folder, entry)
+
+
+def _on_disk(name: str) -> Path | None:
+    """What is called ``name`` on this machine; None where nothing is, or nothing can be called so."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except PermissionError as error:
+        raise ModelError(
+            f"{name} cannot be looked at: {error.strerror}", "see who may read the folder"
+        ) from None
+    except (OSError, RuntimeError, ValueError):  # too long a name; the home of a user who is not there
+        return None
 
 
 def _absent(name: str, repo: str) -> ModelError:
@@ -73,7 +86,7 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
         raise ModelError(
             f"{folder} holds no config.json", "give the folder of a transformers model"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read: {error}", "fetch the model again") from None
     if not isinstance(config, dict):
         raise ModelError(f"{file} is not a model's configuration", "fetch the model again")
@@ -100,14 +113,22 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
 
 def special_token(found: Found, key: str) -> str | None:
     """A special token's text, such as ``bos_token``, from tokenizer_config.json; None if it has none."""
+    value = _of_tokenizer(found, key)
+    value = value.get("content") if isinstance(value, dict) else value
+    return value if isinstance(value, str) else None
+
+
+def _of_tokenizer(found: Found, key: str) -> Any:
     try:
-        text = (found.folder / "tokenizer_config.json").read_text(encoding="utf-8")
-        value = json.loads(text).get(key)
-    except (OSError, ValueError):
+        table = json.loads((found.folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return value.get("content") if isinstance(value, dict) else value
+    return table.get(key) if isinstance(table, dict) else None
 
 
 def has_template(found: Found) -> bool:
     """Whether the model comes with a chat template."""
-    return (found.folder / "chat_template.jinja").is_file() or bool(special_token(found, "chat_template"))
+    stated = _of_tokenizer(found, "chat_template")  # a text, or a list of several with their names
+    return (found.folder / "chat_template.jinja").is_file() or (
+        isinstance(stated, str | list) and bool(stated)
+    )

@@ -23,6 +23,7 @@ _TWICE = 1.5  # a learned block whose layers run twice: the base is frozen, so h
 _TILE = 256  # rows of attention at once (longread_kernels)
 _LOGITS = 1 << 24  # logits at once (longread_kernels)
 _TEXT = 25_000_000  # bytes of tokenizer and text
+_MOST = 1 << 40  # a figure beyond it is no model's
 _UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2", "falcon", "mpt"}
 _TIED = {"smollm3", "gemma", "gemma2", "gemma3_text", "gpt2", "cohere", "cohere2", "falcon", "mpt"}
 
@@ -89,12 +90,30 @@ class Figures:
         return self.attention + self.chosen * self.mlp
 
 
-def figures(config: Mapping[str, Any]) -> Figures:
-    """The figures of a config.json, whatever its family calls them."""
-    kind = config.get("model_type")
+def count(value: Any) -> int:
+    """A figure of a config.json as a whole number, of a list (one for each layer) the largest; 0 where it is
+    none that a model could have."""
+    if isinstance(value, list):
+        return max(map(count, value), default=0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < _MOST:
+        return 0
+    return int(value)
 
-    def first(*names: str) -> Any:
-        return next((config[name] for name in names if config.get(name)), None)
+
+def of_text(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A config.json with the figures of the part that reads text at the top; it may be one of several."""
+    part = config.get("text_config")
+    return {**config, **part} if isinstance(part, Mapping) else config
+
+
+def figures(config: Mapping[str, Any]) -> Figures:
+    """The figures of a config.json, whatever its family calls them. What is no number counts as left out."""
+    config = of_text(config)
+    said = config.get("model_type")
+    kind = said if isinstance(said, str) else ""
+
+    def first(*names: str) -> int | None:
+        return next((found for name in names if (found := count(config.get(name)))), None)
 
     width = first("hidden_size", "n_embd", "d_model") or 0
     heads = first("num_attention_heads", "n_head", "n_heads") or 1
@@ -105,10 +124,10 @@ def figures(config: Mapping[str, Any]) -> Figures:
         inner=first("intermediate_size", "ffn_hidden_size", "n_inner") or 4 * width,
         heads=heads,
         kv=first("num_key_value_heads", "num_kv_heads") or heads,
-        dim=config.get("head_dim") or width // heads,
-        vocabulary=config.get("vocab_size", 0),
+        dim=first("head_dim") or width // heads,
+        vocabulary=first("vocab_size") or 0,
         # What a config leaves out is what its family does.
-        tied=config.get("tie_word_embeddings", kind in _TIED),
+        tied=bool(config.get("tie_word_embeddings", kind in _TIED)),
         gated=kind not in _UNGATED,
         normed=kind in {"qwen3", "gemma3_text", "olmo2"},
         experts=experts,
@@ -199,5 +218,5 @@ def speed(
 
 def default_sizes(config: Mapping[str, Any], window: int | None = None, block: int | None = None) -> Sizes:
     """The sizes that are taken where the user leaves them open."""
-    window = window or min(config.get("max_position_embeddings") or 2048, WINDOW)
+    window = window or min(count(of_text(config).get("max_position_embeddings")) or 2048, WINDOW)
     return Sizes(block or max(1, window // 4), window)

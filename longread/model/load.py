@@ -17,6 +17,7 @@ from torch import nn
 
 from longread.config import Memory
 from longread.errors import ModelError, UnsupportedError
+from longread.model import compat
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
 from longread.model.find import Found, find_model, has_template
@@ -25,6 +26,7 @@ from longread.model.placement import device_map
 from longread.model.prefix import prefix_of
 from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
 from longread.model.room import Fit, fitted
+from longread.model.shortage import is_shortage
 from longread.model.tokens import Encoder, load_encoder
 
 
@@ -62,22 +64,39 @@ def load_model(
     device: str = "auto",
     dtype: str = "auto",
     memory: Memory = Memory(),  # noqa: B008  (frozen)
+    anew: bool = False,
 ) -> LoadedModel:
     """Load the model called ``name`` (see ``find_model``), prove it with the KV policies that
-    ``make_policy`` makes, and say what it is trusted with and how it fits to be read with as ``memory``
-    has it."""
+    ``make_policy`` makes, ``anew`` whatever is remembered, and say what it is trusted with and how it fits
+    to be read with as ``memory`` has it."""
     found = find_model(name)
     encoder = load_encoder(found.folder)
+    prefix, learned = prefix_of(found)
     place = pick_device(device)
-    how, machine = fitted(found, memory, device=device, dtype=dtype)
+    if isinstance(found.config.get("text_config"), dict) and not compat.reaches_text(outline(found)):
+        raise UnsupportedError(
+            f"{name} reads more than text (model type {found.config.get('model_type', '?')}), and longread "
+            "does not know which part of it reads text",
+            "use a model for text alone, often a version of the same one",
+        )
+    planned = device if place.type == "cuda" else "cpu"  # a card that torch cannot use holds nothing
+    how, machine = fitted(found, memory, device=planned, dtype=dtype)
     model = _placed(found, pick_dtype(dtype, place), place, how, every=device == "auto").eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     parameters = sum(p.numel() for p in model.parameters())
     weights = fingerprint(found.folder)
-    verdict = remembered_verdict(model, weights, make_policy)
+    try:
+        verdict = remembered_verdict(model, weights, make_policy, anew=anew)
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+        raise ModelError(
+            f"there is no memory to try {name} before it is read with",
+            "use a smaller model, or --device cpu",
+        ) from None
     if not verdict.agrees:
-        how, machine = fitted(found, memory, device=device, dtype=dtype, stateful=False)
+        how, machine = fitted(found, memory, device=planned, dtype=dtype, stateful=False)
     # What waits elsewhere would all be on the card at once if layers kept what the gradient needs.
     twice = how.checkpointed or any(p.is_meta for p in model.parameters())
     backbone = Backbone(model, stateful=verdict.agrees, checkpointed=twice)
@@ -88,7 +107,6 @@ def load_model(
             f"{model.config.model_type})",
             "use a model of a family in docs/reference/models.md",
         )
-    prefix, learned = prefix_of(found)
     return LoadedModel(
         name=name,
         backbone=backbone,
@@ -206,7 +224,7 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
 def outline(found: Found) -> nn.Module:
     """The model without its weights: every module by its name, and no memory taken.
 
-    ``UnsupportedError`` where transformers does not know the kind of model.
+    ``UnsupportedError`` where transformers does not know the kind of model, or cannot make one of the config.
     """
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -216,7 +234,7 @@ def outline(found: Found) -> nn.Module:
             warnings.simplefilter("ignore")
             config = AutoConfig.from_pretrained(found.folder, local_files_only=True, trust_remote_code=False)
             return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except (KeyError, ValueError) as error:
+    except Exception as error:  # a package that its pictures need, figures that do not go together
         raise UnsupportedError(
             f"transformers {transformers.__version__} does not know {found.name} as a causal language model "
             f"(model type {found.config.get('model_type', '?')}): {_first_line(error)}",

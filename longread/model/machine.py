@@ -102,14 +102,41 @@ def memory() -> int:
 
 @cache
 def nvidia() -> tuple[tuple[str, int], ...]:
-    """Name and bytes of each NVIDIA card, by nvidia-smi, which takes long and is asked once."""
-    ask = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    """Name and bytes of each NVIDIA card that this process may use.
+
+    By nvidia-smi, which takes long and is asked once, and in its order; CUDA_VISIBLE_DEVICES chooses
+    among them and orders them anew.
+    """
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None and chosen.strip() in ("", "-1"):
+        return ()
+    ask = ["nvidia-smi", "--query-gpu=uuid,name,memory.total", "--format=csv,noheader,nounits"]
     try:
         said = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True).stdout
-        cards = [line.rpartition(",")[::2] for line in said.splitlines() if line.strip()]
-        return tuple((name.strip(), int(mebibytes) << 20) for name, mebibytes in cards)
+        cards = []
+        for line in filter(str.strip, said.splitlines()):
+            left, _, mebibytes = line.rpartition(",")
+            uuid, _, name = left.partition(",")
+            cards.append((uuid.strip(), name.strip(), int(mebibytes) << 20))
     except (OSError, subprocess.SubprocessError, ValueError):
         return ()
+    at = range(len(cards)) if chosen is None else _visible(chosen, [uuid for uuid, _, _ in cards])
+    return tuple(cards[number][1:] for number in at)
+
+
+def _visible(chosen: str, uuids: list[str]) -> list[int]:
+    """The cards that CUDA_VISIBLE_DEVICES names, by number or the beginning of a UUID; as CUDA has it, the
+    first that is none ends the list. A part of a card (MIG) counts as none: its size is not known here."""
+    found: list[int] = []
+    for word in map(str.strip, chosen.split(",")):
+        if word.isdecimal():
+            fits = [int(word)] if len(word) < 5 and int(word) < len(uuids) else []
+        else:
+            fits = [at for at, uuid in enumerate(uuids) if word.startswith("GPU-") and uuid.startswith(word)]
+        if len(fits) != 1 or fits[0] in found:
+            break
+        found += fits
+    return found
 
 
 def torch_has_cuda() -> bool:

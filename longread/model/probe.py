@@ -19,15 +19,17 @@ import torch
 from torch import Tensor, nn
 
 from longread.model.backbone import Backbone
+from longread.model.compat import text_config
 from longread.model.families import why_in_chunks
 from longread.model.fingerprint import recall, remember
+from longread.model.shortage import is_shortage, release
 
 WINDOW, SINKS, BLOCK = 48, 4, 19
 TOKENS = 3 * WINDOW
 # Largest difference of logits, as a share of their spread, that rounding explains in float32.
 TOLERANCE = 2e-4
 # Raised with every change of our attention or of this comparison: older verdicts are then asked for anew.
-REVISION = 3
+REVISION = 4
 # Half precision is judged against a float32 copy, which must fit beside the model.
 COPY_UP_TO = 2_000_000_000
 
@@ -52,9 +54,14 @@ class MakePolicy(Protocol):
     def __call__(self, name: str, backbone: Backbone, *, window: int, sinks: int) -> Any: ...
 
 
-def remembered_verdict(model: nn.Module, weights: str, make_policy: MakePolicy) -> Verdict:
-    """The verdict on these weights in this dtype, from the cache folder or by probing now."""
-    known = known_verdict(weights, model.dtype)
+def remembered_verdict(
+    model: nn.Module, weights: str, make_policy: MakePolicy, *, anew: bool = False
+) -> Verdict:
+    """The verdict on these weights in this dtype, from the cache folder or, ``anew``, by probing now.
+
+    Where memory runs out there is no verdict: the error is the caller's, and nothing is remembered.
+    """
+    known = None if anew else known_verdict(weights, model.dtype)
     if known is not None:
         return known
     verdict = probe(model, make_policy)
@@ -78,14 +85,16 @@ def _key(weights: str, dtype: torch.dtype) -> str:
 
 
 def probe(model: nn.Module, make_policy: MakePolicy) -> Verdict:
-    """Compare our attention with the model's own; never raises for a model that does not fit."""
-    known = why_in_chunks(model.config.model_type)
+    """Compare our attention with the model's own; raises for want of memory only, not for a strange model."""
+    known = why_in_chunks(text_config(model.config).model_type)
     if known:
         return Verdict(False, known)
     try:
         with torch.no_grad():
             return _compare(model, make_policy)
     except Exception as error:  # whatever a stranger's forward does with us, the answer is the same
+        if is_shortage(error):  # it says nothing of the model
+            raise
         return Verdict(False, f"its forward does not take our attention ({type(error).__name__})")
 
 
@@ -94,12 +103,24 @@ def head_agrees(backbone: Backbone) -> bool:
 
     Of a model that is read in chunks nothing else was compared: its forward is its own.
     """
-    ids = torch.arange(8, device=backbone.device) % backbone.model.config.vocab_size
-    with torch.no_grad():
-        stock = backbone.model(input_ids=ids[None], use_cache=False).logits[0].float()
-        ours = backbone.logits(backbone.hidden(ids))
+    ids = torch.arange(8, device=backbone.device) % _vocabulary(backbone.model)
+    try:
+        with torch.no_grad():
+            stock = backbone.model(input_ids=ids[None], use_cache=False).logits[0].float()
+            ours = backbone.logits(backbone.hidden(ids))
+    except Exception as error:  # a decoder or a head that is not where others have theirs
+        if is_shortage(error):
+            raise
+        return False
+    if ours.shape != stock.shape:
+        return False
     exact = backbone.dtype in (torch.float32, torch.float64)
     return float((ours - stock).abs().max()) <= (1e-3 if exact else 0.05) * float(stock.std())
+
+
+def _vocabulary(model: nn.Module) -> int:
+    """How many ids the model has an embedding for; its config may say so in a part of it, or not at all."""
+    return model.get_input_embeddings().num_embeddings
 
 
 def _compare(model: nn.Module, make_policy: MakePolicy) -> Verdict:
@@ -111,7 +132,7 @@ def _compare(model: nn.Module, make_policy: MakePolicy) -> Verdict:
     window = min(WINDOW, (backbone.trained_length or TOKENS) - BLOCK)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        ids = torch.randint(0, model.config.vocab_size, (TOKENS,)).to(backbone.device)
+        ids = torch.randint(0, _vocabulary(model), (TOKENS,)).to(backbone.device)
     stock = model(input_ids=ids[None, :window], use_cache=False).logits[0].float()
     with backbone.attached():
         policy = make_policy("sink", backbone, window=window, sinks=SINKS)
@@ -167,8 +188,22 @@ def _stock_past(
 def _half_precision_allowance(model: nn.Module, ids: Tensor, stock: Tensor, spread: float) -> float:
     """Twice the stock forward's own error against float32, or a bound from the dtype if no copy fits."""
     waits = any(p.is_meta for p in model.parameters())  # brought for its turn only, and so not copied
-    if waits or sum(p.numel() for p in model.parameters()) > COPY_UP_TO:
+    reference = None
+    if not waits and sum(p.numel() for p in model.parameters()) <= COPY_UP_TO:
+        reference = _exact_logits(model, ids)
+    if reference is None:
         return 50 * torch.finfo(model.dtype).eps
-    exact = copy.deepcopy(model).float()
-    reference = exact(input_ids=ids[None], use_cache=False).logits[0]
     return 2 * float((stock - reference).abs().max()) / spread + TOLERANCE
+
+
+def _exact_logits(model: nn.Module, ids: Tensor) -> Tensor | None:
+    """Logits of a float32 copy; None where there is no memory for one beside the model."""
+    try:
+        exact = copy.deepcopy(model).float()
+        return exact(input_ids=ids[None], use_cache=False).logits[0]
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+    exact = None
+    release()
+    return None

@@ -16,7 +16,7 @@ from longread.config import Memory
 from longread.model import cached
 from longread.model.families import why_in_chunks
 from longread.model.find import Found
-from longread.model.fit import Needs, Sizes, default_sizes, figures, needs
+from longread.model.fit import Needs, Sizes, default_sizes, figures, needs, of_text
 from longread.model.machine import Machine, memory_on
 
 SMALLEST_WINDOW, SMALLEST_BLOCK = 512, 32
@@ -71,7 +71,7 @@ def fit(
     machine's usual where left out, ``stateful`` what is known of the family.
     """
     if stateful is None:
-        stateful = not why_in_chunks(config.get("model_type"))
+        stateful = not why_in_chunks(of_text(config).get("model_type"))
     first = default_sizes(config, memory.window, memory.block)
     value = bytes_a_value or machine.bytes_a_value
     wanted = 0

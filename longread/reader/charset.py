@@ -30,9 +30,37 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-# As in the WHATWG standard, an encoding found by its bytes is read with its widest variant:
-# files named Shift_JIS or Big5 come from machines that wrote the vendors' characters too.
-_WIDE = {"shift_jis": "cp932", "big5": "big5hkscs", "euc-kr": "cp949"}
+# As in the WHATWG standard, an encoding is read with its widest variant: files named Shift_JIS or Big5
+# come from machines that wrote the vendors' characters too. By the codecs' own names.
+_WIDE = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+}
+# What a page says of itself is no more exact. Who names one of these by hand may mean it.
+_WIDE_IN_PAGES = _WIDE | {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+}
+_DECLARED = re.compile(
+    rb"<(?:\?xml|meta)\b[^>]{0,300}?(?:encoding|charset)\s*=\s*[\"']?\s*([\w:.-]{2,40})", re.I
+)
+# Not what a page whose declaration can be read byte by byte is written in, or no encoding of texts at all.
+_NO_PAGE = (
+    "utf-16",
+    "utf-32",
+    "utf-7",
+    "idna",
+    "punycode",
+    "unicode-escape",
+    "raw-unicode-escape",
+    "undefined",
+)
 _USUAL = {
     "utf_8": "utf-8",
     "ascii": "ascii",
@@ -106,9 +134,30 @@ def named(name: str) -> Charset:
         near = difflib.get_close_matches(name.casefold().replace("_", "-"), known, n=3)
         hint = f"Did you mean {' or '.join(near)}?" if near else "Usual ones: utf-8, gb18030, windows-1252."
         raise UsageError(f"unknown encoding {name!r}", hint) from None
-    codec = info.name
-    marks = {"utf-8-sig": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
-    return Charset(usual(codec), marks.get(codec, codec))
+    return _of(_WIDE.get(info.name, info.name))
+
+
+def declared(head: bytes) -> Charset | None:
+    """The encoding that an HTML or XML page which begins with ``head`` states about itself, read with its
+    widest variant; None where it states none that exists, or one that its bytes belie."""
+    found = _DECLARED.search(head, 0, 4096)
+    if not found or 0 in head[:64]:
+        return None
+    try:
+        info = codecs.lookup(found[1].decode("ascii"))
+    except (LookupError, ValueError):  # a name that no codec has: the page is read like one that says nothing
+        return None
+    if not info._is_text_encoding or info.name.startswith(_NO_PAGE):
+        return None
+    return _of(_WIDE_IN_PAGES.get(info.name, info.name))
+
+
+def _of(codec: str) -> Charset:
+    """The charset read with ``codec``, under its usual name where that name leads back to the codec."""
+    name = usual(codec)
+    same = codecs.lookup(name).name
+    name = name if _WIDE.get(same, same) == codec else codec
+    return Charset(name, "utf-8" if codec == "utf-8-sig" else codec)
 
 
 def usual(codec: str) -> str:
@@ -196,7 +245,8 @@ def _legacy(name: str, samples: list[bytes]) -> Charset:
                 "Name the encoding with --encoding, or convert the file to UTF-8.",
             )
     guess = guess or "windows-1252"
-    return Charset(guess, _WIDE.get(guess, codecs.lookup(guess).name))
+    codec = codecs.lookup(guess).name
+    return Charset(guess, _WIDE.get(codec, codec))
 
 
 def _statistics(data: bytes) -> str:

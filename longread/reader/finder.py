@@ -27,12 +27,12 @@ def _any_of(words: str) -> str:
 
 _CJK_FIRST = "第卷楔緣引序自前言尾終终後后跋附プエあまはお０-９" + numerals.CJK_DIGITS
 _BEGINNINGS = (
-    r"\n[ \t\u3000\u00a0*_=~|>\-\[「『【]*(?:"
+    r"\n[ \t\f\u3000\u00a0*_=~|>\-\[「『【]*(?:"  # a form feed begins a page of pdftotext's
     rf"(?:{_any_of(headings.KEYWORDS + '|' + headings.NAMED)})\b"
     r"|§|[IVXLC]{1,9}(?![^\W_])|\d{1,3}(?![^\W_])"
     rf"|[{_CJK_FIRST}]"
     rf"|[A-ZÀ-ÞА-ЯЁ][^\W\d_]{{2,24}}(?:[- ][^\W\d_]{{2,20}}){{0,2}}\.?[ \t]+(?i:{headings.KEYWORDS})\b"
-    r"|(?P<caps>[\"'“«_]?[A-ZÀ-ÞА-ЯЁ][^a-zß-öø-ÿа-яё\n]{2,74}(?=\n[ \t]*\n|\n?\Z))"
+    r"|(?P<caps>[\"'“«_]?[A-ZÀ-ÞА-ЯЁ][^a-zß-öø-ÿа-яё\n]{2,74}(?=\n[ \t\f]*\n|\n?\Z))"
     r")"
 )
 _MARKDOWN = (
@@ -123,15 +123,20 @@ class Finder:
         self._heading_end = self._at + start + len(line)
 
     def _blank_before(self, text: str, start: int) -> bool:
-        """Whether the line before is blank, or in capitals, or a heading itself."""
+        """Whether the line before is blank, or in capitals, or a heading itself, or on another page."""
         above = text[max(start - 200, 0) : max(start - 1, 0)]
         line = above[above.rfind("\n") + 1 :]
-        return not line.strip() or self._at + start - 1 == self._heading_end or headings.is_caps(line)
+        return (
+            not line.strip()
+            or text.startswith("\f", start)
+            or self._at + start - 1 == self._heading_end
+            or headings.is_caps(line)
+        )
 
     def _markdown(self, mark: str, line: str, text: str, start: int) -> None:
         """Take a marked heading, or enter or leave a block of code."""
         if mark[:3] in ("```", "~~~"):
-            self._fence = "" if self._fence == mark[:3] else self._fence or mark[:3]
+            self._code(line.strip())
         elif self._fence:
             return
         elif mark[:1] == "#":
@@ -154,6 +159,16 @@ class Finder:
                     begin,
                     start + len(line) - begin,
                 )
+
+    def _code(self, line: str) -> None:
+        """Enter a block of code at ``line``, or leave the one that it closes."""
+        info = line.lstrip(line[0])
+        fence = line[: len(line) - len(info)]
+        if self._fence:
+            if fence.startswith(self._fence) and not info:
+                self._fence = ""
+        elif "`" not in info or fence[0] == "~":  # "```a``` is code" is a line of prose
+            self._fence = fence
 
     def _take(self, title: str, depth: int, start: int, length: int) -> None:
         said = headings.classify(title) if title else None

@@ -32,9 +32,9 @@ _END = re.compile(
 )
 # "Produced by …" opens many books, in some after the rest of a start marker that broke over two lines.
 _CREDITS = re.compile(
-    r"\s*(?:[^\n]{0,90}\*{3}[ \t]*\n\s*)?"
+    r"\s*+(?:[^\n]{0,90}\*{3}[ \t]*\n\s*+)?"
     r"(?:(?:This (?:e-?book|e-?text|file) was )?(?:produced|prepared|transcribed) (?:by|from)"
-    r"|e-?text (?:was )?(?:prepared|produced|scanned) by)\b[^\n]*\n(?:[^\n]*\S[^\n]*\n){0,8}\s*",
+    r"|e-?text (?:was )?(?:prepared|produced|scanned) by)\b[^\n]*\n(?:[^\S\n]*+\S[^\n]*+\n){0,8}\s*",
     re.I,
 )
 _FIELD = re.compile(r"^(Title|Author|Language):[ \t]*(\S[^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.I | re.M)

@@ -150,8 +150,10 @@ def classify(line: str) -> Heading | None:
         if pattern is _TRAILING and length < len(match["number"]):
             continue
         if number is not None and not _JOINED.match(text, end) and _is_title(text[end:]):
-            word = match["word"].lower()
-            return _heading(word, _LEVEL[word], number, text[:end], text[end:], line)
+            # The patterns take the long s for an s, and so does casefold: "Erſter Geſang".
+            word = match["word"].casefold()
+            if (level := _LEVEL.get(word)) is not None:
+                return _heading(word, level, number, text[:end], text[end:], line)
     match = _NAMED_LINE.match(text)
     if match and len(text) <= 80 and (not match["rest"].strip(" .:") or text.isupper()):
         return _heading("named", CHAPTER, None, text, "", line)

@@ -59,7 +59,9 @@ _NAMES = {
     "thai": "th tha",
 }
 _CODES = {word: codes.split()[0] for name, codes in _NAMES.items() for word in [name, *codes.split()]}
-_TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.I)
+_REST = r"[a-z0-9]{2,8}(?:-[a-z0-9]{2,8}){0,2}"  # script, country: short, and no sign that a path has
+_TAG = re.compile(rf"[a-z]{{2,3}}(?:-{_REST})?", re.I | re.ASCII)
+_SUBTAGS = re.compile(_REST, re.I | re.ASCII)
 
 # Frequent characters that exist in one spelling only, each beside its counterpart.
 _HANS = "们这个来说为时国会过对学样后们开问还见关头书边听车东门马师长话语让谁谢钱请钟"
@@ -135,13 +137,15 @@ def settle(found: str, stated: str) -> str:
     """The language of a text that reads like ``found`` and whose file says ``stated``; either may be nothing.
 
     Many files state the default of the program that wrote them, so what is found counts,
-    unless the file names a language that is not told apart here.
+    unless the file names a language that is not told apart here. What comes back is a short
+    code of ASCII letters, figures and hyphens, whatever a file states.
     """
     tag = stated.split(",")[0].strip().replace("_", "-")
     first, _, rest = tag.partition("-")
     code = _CODES.get(first.casefold(), first.casefold())
     if code in _BASES:
-        return found if found != "und" else code + (f"-{rest}" if rest else "")
+        own = code + (f"-{rest}" if _SUBTAGS.fullmatch(rest) else "")
+        return found if found != "und" else own
     if not _TAG.fullmatch(tag) or code in ("und", "mul", "zxx", "mis", "mid"):
         return found
     return code + (f"-{rest}" if rest else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 
-_ROMAN = re.compile(r"(?=[IVXLC])(C{0,3})(XC|XL|L?X{0,4})(IX|IV|V?I{0,4})\.?$", re.I)
+_ROMAN = re.compile(r"(?=[IVXLC])(C{0,3})(XC|XL|L?X{0,4})(IX|IV|V?I{0,4})\.?$", re.I | re.ASCII)
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _CJK = {c: i for i, c in enumerate("〇一二三四五六七八九")} | {
     "零": 0,

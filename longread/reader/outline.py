@@ -276,7 +276,11 @@ def _capitals(items: list[Candidate], characters: int) -> list[Candidate]:
 
 
 def _merged(items: list[Candidate]) -> list[Candidate]:
-    """A part's heading and its first chapter's, with nothing between, are one heading."""
+    """A part's heading and its first chapter's, with nothing between, are one heading.
+
+    Of two others that name one place, as where a page holds a picture and no words, the one whose words
+    stand there is kept, else the later one: no chapter is empty.
+    """
     merged: list[Candidate] = []
     for item in items[:MOST]:
         last = merged[-1] if merged else None
@@ -293,6 +297,9 @@ def _merged(items: list[Candidate]) -> list[Candidate]:
                 last.before,
                 item.depth,
             )
+        elif last and item.start == last.start:
+            if last.body == last.start:
+                merged[-1] = item
         else:
             merged.append(item)
     return merged

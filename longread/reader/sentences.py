@@ -33,8 +33,10 @@ _DEFAULT = _ABBREVIATIONS["en"] | _ABBREVIATIONS["fr"]
 # A mark that may end a sentence, what closes behind it (quotes, brackets, a footnote's number), and the gap.
 _CLOSERS = "\"'”’»›«‹“)\\]}*_"
 _NOTE_MARK = r"(?:\[\d{1,4}\]|\(\d{1,3}\)|[¹²³⁴-⁹†‡])"
-_END = re.compile(rf"([.!?…‽؟۔।॥]+(?:\s?\.)*)((?:[{_CLOSERS}]|{_NOTE_MARK})*)(\s+|\Z)")
-_END_FR = re.compile(rf"([.!?…]+(?:\s?\.)*)((?:[{_CLOSERS}]|{_NOTE_MARK}|[ \u00a0\u202f]»)*)(\s+|\Z)")
+# A run of marks is looked at once, from its start, and as a whole: leaders in a table of contents are long.
+_RUN, _RUN_FR = (rf"(?<![{marks}])[{marks}]++(?:\s?\.)*" for marks in (".!?…‽؟۔।॥", ".!?…"))
+_END = re.compile(rf"({_RUN})((?:[{_CLOSERS}]|{_NOTE_MARK})*)(\s+|\Z)")
+_END_FR = re.compile(rf"({_RUN_FR})((?:[{_CLOSERS}]|{_NOTE_MARK}|[ \u00a0\u202f]»)*)(\s+|\Z)")
 _PARAGRAPH = re.compile(r"\n[ \t\r\u3000]*\n\s*")
 _OPENERS = "\"'“‘„‚«»‹›([{*_—–-¿¡ \u00a0\u202f"
 _WORD_BEFORE = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*\Z")

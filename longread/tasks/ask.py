@@ -7,6 +7,7 @@ quotes is not loaded: reading the book with it and ranking by it were measured a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -184,8 +185,13 @@ def passages_of(document: Document, *, save: bool = True) -> Iterator[Passages]:
 
 
 def index_path(document: Document) -> Path:
-    """Where the index of ``document``'s passages is kept."""
-    return index_folder() / f"{document.sha256}-{document.language}-{EXTRACTOR}.db"
+    """Where the index of ``document``'s passages is kept.
+
+    Of the language only the first part counts for an index; a name that is no code makes no part of a path.
+    """
+    base = _base(document.language)
+    base = base if re.fullmatch("[a-z]{2,8}", base) else "und"
+    return index_folder() / f"{document.sha256}-{base}-{EXTRACTOR}.db"
 
 
 def kept_in(passages: Passages) -> Note:

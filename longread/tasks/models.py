@@ -80,7 +80,8 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
     here = "bundled" if entry.folder else "yes" if found else "partly" if repo and _begun(repo) else "no"
     config = found.config if found is not None else config_of(entry)
     told: dict[str, Any] = {}
-    if config.get("hidden_size") and config.get("num_hidden_layers"):
+    sizes = fit.figures(config)
+    if sizes.width and sizes.layers:
         how = room.fit(config, machine)
         tokens = fit.WORDS * (entry.tokens_a_word or fit.TOKENS_PER_WORD)
         read, learn, measured = _hours(tokens, found, config, how, machine)
@@ -141,7 +142,7 @@ def _unlisted(repo: str, found: Found | None) -> Entry:
     count = fit.parameter_count(config)
     template = found is not None and has_template(found)
     trust = trust_in(None, count, template)
-    window = config.get("max_position_embeddings") or 0
+    window = fit.count(fit.of_text(config).get("max_position_embeddings"))
     return Entry(repo, trust, parameters=count, window=window, repo=repo)
 
 
@@ -219,7 +220,7 @@ def _verdict(found: Found, probe: bool, device: str, dtype: str) -> Any:
     if probe:
         from longread.memory.policy import make_policy
 
-        return load_model(found.name, make_policy, device=device, dtype=dtype).verdict
+        return load_model(found.name, make_policy, device=device, dtype=dtype, anew=True).verdict
     weights = known_fingerprint(found.folder)
     return known_verdict(weights, pick_dtype(dtype, pick_device(device))) if weights else None
 

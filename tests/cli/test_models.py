@@ -129,6 +129,21 @@ def test_what_is_in_the_cache_is_seen(call, placed):
     assert rows["cut/off"]["here"] == "partly"
 
 
+ODD = {"model_type": [1], "vocab_size": None, "hidden_size": "64", "max_position_embeddings": ["x"]}
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", *ODD])
+def test_one_odd_model_in_the_cache_does_not_hide_the_others(call, placed, key):
+    placed("some/odd")
+    placed("some/stranger")
+    file = next(cached.repo_folder("some/odd").glob("snapshots/*/config.json"))
+    config = {**json.loads(file.read_text(encoding="utf-8")), key: ODD.get(key, {"a": 1})}
+    file.write_text(json.dumps(config), encoding="utf-8")
+    rows = {row["name"]: row for row in json.loads(call("list", "--json")[1])["models"]["rows"]}
+    assert rows["some/odd"]["here"] == rows["some/stranger"]["here"] == "yes"
+    assert call("list")[0] == 0
+
+
 def test_use_writes_the_config_and_every_command_follows(call, placed, capsys):
     code, _, err = call("use", "qwen3-0.6b")
     assert code == 1 and "longread models pull qwen3-0.6b" in err

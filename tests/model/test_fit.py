@@ -45,6 +45,22 @@ def test_parameters_of_every_family(family):
     assert fit.parameter_count(tiny_config(family).to_dict()) == counted
 
 
+NO_NUMBERS = [None, "x", "12", [], [8, "x", 4], {}, {"a": 1}, True, -3, 0.5, 1e308, float("nan"), [[]]]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=str)
+def test_a_config_that_holds_anything_at_all_raises_nothing(value):
+    for name in [*POCKET, "model_type", "num_local_experts", "tie_word_embeddings", "head_dim"]:
+        config = {**POCKET, name: value}
+        room.fit(config, Machine(int(8e9), 2, 1e9))
+        assert fit.parameter_count(config) >= 0
+        assert fit.speed(config, fit.default_sizes(config), 1e9, learn=True) > 0
+
+
+def test_a_figure_for_each_layer_is_planned_as_the_largest():
+    assert fit.figures({**POCKET, "intermediate_size": [512, 768, 768]}).inner == 768
+
+
 def test_speed_falls_with_size_window_and_learning():
     rate = 100e9
     base = fit.speed(POCKET, SIZES, rate, learn=False)

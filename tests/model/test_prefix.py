@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from tokenizers import Tokenizer, processors
 
+from longread.errors import UsageError
 from longread.model.find import Found, find_model
 from longread.model.prefix import prefix_of
 from tests.tiny import tiny_folder
@@ -42,6 +44,15 @@ def test_it_is_the_stock_tokenizers_habit(tmp_path, habit, kind, flag):
     stock = AutoTokenizer.from_pretrained(folder)
     whole, plain = stock("a").input_ids, stock("a", add_special_tokens=False).input_ids
     assert whole[: whole.index(plain[0])] == expected
+
+
+def test_a_learned_sink_that_is_no_token_is_said_to_be_none(tmp_path):
+    folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
+    entry = replace(find_model("pocket").entry, learned_sink="<|turn|>")
+    assert prefix_of(Found("mine", folder, {}, entry)) == ([3], True)
+    with pytest.raises(UsageError, match="learned_sink = '<turn>'") as caught:
+        prefix_of(Found("mine", folder, {}, replace(entry, learned_sink="<turn>")))
+    assert "models.toml" in caught.value.hint
 
 
 def test_a_learned_sink_is_all_that_pocket_begins_with():

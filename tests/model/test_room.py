@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -114,3 +115,66 @@ def test_the_memory_of_a_device(monkeypatch, device, cards, expected):
     monkeypatch.setattr(machine, "torch_has_cuda", lambda: True)
     found = machine.memory_on(device)
     assert (found.memory == expected << 30 and found.spare > 0) if expected else (found.gpu == "")
+
+
+@pytest.fixture
+def cards(tmp_path, monkeypatch):
+    """A machine with three cards, by an nvidia-smi of this test's own."""
+    rows = [f"GPU-{at}{at}-x, Card {at}, {1024 * (at + 1)}" for at in range(3)]
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\n" + "".join(f"echo '{row}'\n" for row in rows), encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(machine, "torch_has_cuda", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def visible(named: str | None) -> list[str]:
+        if named is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+        for kept in (machine.nvidia, machine.accelerator):
+            kept.cache_clear()
+        return [name for name, _ in machine.nvidia()]
+
+    yield visible
+    for kept in (machine.nvidia, machine.accelerator):
+        kept.cache_clear()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+@pytest.mark.parametrize(
+    ("named", "seen"),
+    [
+        (None, [0, 1, 2]),
+        ("", []),
+        (" ", []),
+        ("-1", []),
+        ("1", [1]),
+        ("2,0", [2, 0]),
+        ("0,-1,1", [0]),
+        ("7", []),
+        ("0,7,1", [0]),
+        ("1,1", [1]),
+        ("GPU-22", [2]),
+        ("GPU-11-x, 0", [1, 0]),
+        ("GPU-", []),
+        ("MIG-11", []),
+        ("NoDevFiles", []),
+        ("9" * 5000, []),
+    ],
+)
+def test_the_cards_are_those_that_cuda_shows(cards, named, seen):
+    assert cards(named) == [f"Card {at}" for at in seen]
+    assert machine.memory_on("auto").memory == (sum(at + 1 for at in seen) << 30 or machine.memory())
+    assert machine.memory_on("cuda:1").gpu == (f"Card {seen[1]}" if len(seen) > 1 else "")
+    assert machine.accelerator() == ((f"Card {seen[0]}", (seen[0] + 1) << 30) if seen else None)
+
+
+def test_a_model_on_the_processor_is_planned_there_whatever_cards_there_are(tmp_path, monkeypatch):
+    folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
+    monkeypatch.setattr(machine, "nvidia", lambda: (("a card", 24 << 30),))
+    monkeypatch.setattr(machine, "torch_has_cuda", lambda: True)
+    monkeypatch.setattr(load.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(load.torch.backends.mps, "is_available", lambda: False)
+    loaded = load.load_model(str(folder), make_policy, device="auto")
+    assert loaded.model.device.type == "cpu"
+    assert loaded.fit.needs.weights == 4 * loaded.parameters  # in float32, and not as on the card

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from encodings.aliases import aliases
 
 import pytest
 
-from longread.errors import InputError
+from longread.errors import InputError, UsageError
 from longread.reader import files, open_document
-from longread.reader.charset import detect, usual
+from longread.reader.charset import Charset, detect, named, usual
 from longread.reader.files import DiskFile
 
 RUSSIAN = "Он сказал, что это был не он и что она его не знает. Всё было так, как он и думал.\n"
@@ -97,7 +98,8 @@ def test_the_place_of_damage_in_double_byte_text(tmp_path, monkeypatch, codec):
     good = text.encode(codec)
     at = good.find(b"\n", 20_000) + 1
     path = tmp_path / "a.txt"
-    path.write_bytes(good[:at] + b"\xff" + good[at:])
+    wrong = b"\xfc" if codec == "shift_jis" else b"\xff"  # what is read as cp932 holds a character at ff
+    path.write_bytes(good[:at] + wrong + good[at:])
     with open_document(path, encoding=codec) as document:
         assert f"byte {at:,}" in document.notes[0]
         assert "".join(document.text()).replace("\ufffd", "") == text
@@ -109,6 +111,36 @@ def test_the_wrong_encoding_is_an_error_with_a_place(tmp_path):
     with pytest.raises(InputError, match=r"not utf-8.*byte 0") as caught:
         open_document(path, encoding="utf-8")
     assert "--encoding" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "codec"),
+    [
+        ("gb2312", "gb18030", "gb18030"),
+        ("gbk", "gb18030", "gb18030"),
+        ("Shift-JIS", "shift_jis", "cp932"),
+        ("cp932", "shift_jis", "cp932"),
+        ("euc-kr", "euc-kr", "cp949"),
+        ("big5", "big5", "big5hkscs"),
+        ("cp950", "cp950", "cp950"),
+        ("johab", "johab", "johab"),
+        ("latin-1", "iso-8859-1", "iso8859-1"),
+        ("ascii", "ascii", "ascii"),
+        ("utf-8-sig", "utf-8-sig", "utf-8"),
+    ],
+)
+def test_what_is_named_is_read_widely_and_the_name_leads_back(asked, name, codec):
+    assert named(asked) == Charset(name, codec)
+    assert named(name) == Charset(name, codec)
+
+
+@pytest.mark.parametrize("asked", sorted(set(aliases.values())))
+def test_every_reported_name_means_the_codec_that_was_used(asked):
+    try:
+        chosen = named(asked)
+    except UsageError:  # rot13 and the like
+        return
+    assert named(chosen.name) == chosen
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import zipfile
 import pytest
 
 from longread.errors import InputError, UnsupportedError
+from longread.reader import open_document
 from longread.reader.formats.archive import resolve
 from tests.reader import builders
 from tests.reader.builders import archive, package, page
-from tests.reader.held import paragraphs, text_of
+from tests.reader.held import left_out, paragraphs, text_of
 
 CONTAINER = {"META-INF/container.xml": builders.CONTAINER}
 
@@ -42,6 +43,66 @@ def test_the_spine_is_the_order_and_the_nav_the_contents():
     assert text.notes == ("1 of the files that this EPUB names are not in it",)
 
 
+def marked(pages, *items):
+    """Titles of the contents, each with the first word of the paragraph that it leads to."""
+    text = text_of(
+        "epub", package(pages, nav(*(f'<li><a href="{to}">{name}</a></li>' for name, to in items)))
+    )
+    whole = "".join(text.pieces())
+    text.close()
+    return [(mark.title, whole[mark.start :].split()[0]) for mark in text.contents]
+
+
+def test_entries_for_pages_without_words_lead_to_the_next_paragraph():
+    pages = {
+        "a.xhtml": page("A", "<p>first</p>"),
+        "part.xhtml": page("P", '<div id="p"><img src="part.png"/></div>'),
+        "b.xhtml": page("B", '<p>second</p><p>third</p><a id="end"/><p hidden>x</p>'),
+        "c.xhtml": page("C", '<p>fourth</p><p>fifth</p><hr id="close"/>'),
+    }
+    found = marked(
+        pages,
+        ("Part", "part.xhtml"),
+        ("Anchored", "part.xhtml#p"),
+        ("B", "b.xhtml"),
+        ("Late", "b.xhtml#end"),
+        ("Unknown", "c.xhtml#nowhere"),
+        ("Nothing follows", "c.xhtml#close"),
+    )
+    assert found == [
+        ("Part", "second"),
+        ("Anchored", "second"),
+        ("B", "second"),
+        ("Late", "fourth"),
+        ("Unknown", "fourth"),
+    ]
+
+
+def test_no_chapter_is_empty_where_a_picture_has_a_line_in_the_contents(tmp_path):
+    pages = {"map.xhtml": page("Map", '<img src="map.png"/>')}
+    pages |= {
+        f"{name}.xhtml": page(name, f"<h1>{name}</h1>" + "<p>words</p>" * 50) for name in ("One", "Two")
+    }
+    entries = nav(*(f'<li><a href="{name}.xhtml">{name}</a></li>' for name in ("map", "One", "Two")))
+    path = tmp_path / "book.epub"
+    path.write_bytes(package(pages, entries))
+    with open_document(path) as document:
+        assert [chapter.title for chapter in document.chapters] == ["One", "Two"]
+
+
+def test_files_beside_the_reading_order_are_left_out_and_said_so():
+    pages = {f"{name}.xhtml": page(name, f"<p>{name}</p>") for name in ("one", "aside", "two", "both")}
+    with zipfile.ZipFile(io.BytesIO(package(pages))) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    spine = members[OPF].decode()
+    for number in (1, 3):
+        spine = spine.replace(f'<itemref idref="i{number}"/>', f'<itemref idref="i{number}" linear="no"/>')
+    members[OPF] = spine.replace("</spine>", '<itemref idref="i3"/></spine>')
+    content = archive(members)
+    assert paragraphs("epub", content) == ["one", "two", "both"]
+    assert left_out("epub", content) == ("1 file beside the reading order",)
+
+
 def test_fields_and_headings_without_contents():
     content = package(
         {"a.xhtml": page("x", "<h1>One</h1><p>a</p><h1>Two</h1><p>b</p>")}, None, "T & U", "W. R.", "sv"
@@ -68,6 +129,23 @@ def test_older_encodings_and_short_elements():
     old = '<?xml version="1.0" encoding="windows-1251"?><html><head><title/></head>'
     old += '<body><p>Привет<a id="x"/></p></body></html>'
     assert paragraphs("epub", package({"a.xhtml": old.encode("cp1251")})) == ["Привет"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "codec", "words"),
+    [
+        ("gb2312", "gbk", "朱镕基"),
+        ("iso-8859-1", "cp1252", "“Déjà”"),
+        ("Shift_JIS", "cp932", "①髙橋"),
+        ("utf-16", "utf-8", "café"),
+        ("utf-32", "utf-8", "café"),
+        ("punycode", "utf-8", "café"),
+        ("nonsense", "utf-8", "café"),
+    ],
+)
+def test_what_a_page_declares_is_read_widely_and_not_against_its_bytes(stated, codec, words):
+    content = f'<?xml version="1.0" encoding="{stated}"?><html><body><p>{words}</p></body></html>'
+    assert paragraphs("epub", package({"a.xhtml": content.encode(codec)})) == [words]
 
 
 LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 9}">' for n in range(1, 30))

@@ -169,6 +169,14 @@ def test_short_chapters_are_chapters_and_sections_are_not():
         ("de", "und", "de"),
         ("en", "Middle English", "en"),
         ("und", "", "und"),
+        ("und", "zh-Hant-TW", "zh-Hant-TW"),
+        ("und", "en-/../../../../evil/book", "en"),
+        ("und", "en-US/../../x", "en"),
+        ("und", "en-" + "a" * 300, "en"),
+        ("und", "en-a\0b", "en"),
+        ("und", "en-\u017fw", "en"),
+        ("und", "sv-/../../evil", "und"),
+        ("fr", "s" * 300, "fr"),
     ],
 )
 def test_what_a_file_says_of_its_language_is_weighed(found, stated, code):

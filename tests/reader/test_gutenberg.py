@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from longread.reader import open_document
@@ -77,6 +79,18 @@ def test_a_marker_in_the_middle_of_a_book_loses_nothing():
     assert stripped(text, 5000)[0] == text
 
 
+@pytest.mark.parametrize("line", ["word " * 60_000, " " * 300_000, "\t \r" * 100_000, "***" * 100_000])
+def test_credits_before_an_endless_line_take_no_endless_time(line):
+    text = f"Produced by A. Writer\nand Others\n\n{line}" if line.strip() else line + "x"
+    credit = (
+        f"Produced by A. Writer\nand Others\n{line}x" if line.strip() else "Produced by A.\n" + line + "x"
+    )
+    began = time.process_time()
+    stripped(text, 1 << 18)
+    stripped(credit, 1 << 18)
+    assert time.process_time() - began < 10  # a line gone through from each of its characters takes minutes
+
+
 @pytest.mark.parametrize("size", [1, 7, 5000])
 def test_other_texts_are_not_touched(size):
     for text in (
@@ -97,3 +111,26 @@ def test_front_matter_of_markdown(tmp_path):
         assert (document.title, document.author, document.format) == ("The Mill", "B. Writer", "md")
         assert "".join(document.text()) == "# One\n\nText.\n"
         assert "front matter" in document.left_out[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n\n# One\n\nThe first part.\n\n---\n\n# Two\n\nThe second.\n",
+        "---\nIt was: a dark night.\n\n---\n\nMore.\n",
+        "---\n---\n\n# One\n\nText.\n",
+    ],
+)
+def test_a_line_across_the_page_begins_no_front_matter(tmp_path, text):
+    path = tmp_path / "a.md"
+    path.write_text(text, encoding="utf-8")
+    with open_document(path) as document:
+        assert "".join(document.text()) == text and not document.left_out
+
+
+def test_front_matter_may_hold_lists_and_blank_lines(tmp_path):
+    path = tmp_path / "a.md"
+    front = '---\n"title": The Mill\ntags:\n- a\n\n# a comment\nlang: sv\n...\n'
+    path.write_text(front + "Text.\n", encoding="utf-8")
+    with open_document(path) as document:
+        assert "".join(document.text()) == "Text.\n" and document.language == "sv"

@@ -92,6 +92,13 @@ def test_headings_are_the_contents():
         (b"\xef\xbb\xbf" + web("<p>café</p>", "<meta charset=latin-1>"), "utf-8-sig", "café"),
         (web("<p>café</p>", "<meta charset=nonsense>"), "utf-8", "café"),
         (web("<p>café</p>", "<meta charset=utf-16>"), "utf-8", "café"),
+        (web("<p>“Déjà”</p>", "<meta charset=latin-1>").decode().encode("cp1252"), "windows-1252", "“Déjà”"),
+        (web("<p>it’s</p>", "<meta charset=us-ascii>").decode().encode("cp1252"), "windows-1252", "it’s"),
+        (web("<p>朱镕基</p>", "<meta charset=gb2312>").decode().encode("gbk"), "gb18030", "朱镕基"),
+        (web("<p>①髙橋</p>", "<meta charset=Shift_JIS>").decode().encode("cp932"), "shift_jis", "①髙橋"),
+        (web("<p>똠방각하</p>", "<meta charset=euc-kr>").decode().encode("cp949"), "euc-kr", "똠방각하"),
+        (web("<p>嘅喺嗰</p>", "<meta charset=big5>").decode().encode("big5hkscs"), "big5", "嘅喺嗰"),
+        (web("<p>café</p>", "<meta charset=unicode_escape>"), "utf-8", "café"),
     ],
 )
 def test_encodings(content, encoding, word):

@@ -52,6 +52,8 @@ def titles(text, markdown=False, size=None):
         ("  XIV.  ", "numeral", 14),
         ("Epilogue", "named", None),
         ("楔子　张天师祈禳瘟疫", "named", None),
+        ("Erſter Geſang.", "gesang", 1),
+        ("The third ſcene", "scene", 3),
     ],
 )
 def test_lines_that_are_headings(line, kind, number):
@@ -67,6 +69,7 @@ def test_lines_that_are_headings(line, kind, number):
         "Book-keeping by double entry",
         "I went home.",
         "Chapter and verse he knew.",
+        "Chapter \u0130",
         "chapter 4 of the same work says so",
         "Notes from him came every week and said little.",
         "MIX",
@@ -185,6 +188,29 @@ def test_prologue_epilogue_and_the_end():
 def test_japanese_sections():
     body = "　吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n" * 80
     assert titles("".join(f"{n}\n\n{body}\n" for n in "一二三四")) == list("一二三四")
+
+
+def test_headings_at_the_top_of_a_page_are_found():
+    pages = [f"{name}\n\n{BODY.rstrip()}\n" for name in ("CHAPTER I", "CHAPTER II", "CHAPTER III")]
+    assert titles("\f".join(pages)) == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
+    caps = [f"{name}\n\n{BODY.rstrip()}\n" for name in ("THE MILL", "THE RIVER", "THE SEA")]
+    assert titles("\f".join(caps)) == ["THE MILL", "THE RIVER", "THE SEA"]
+
+
+@pytest.mark.parametrize(
+    ("code", "inside"),
+    [
+        ("```a``` is code", False),
+        ("```python\n# no\n```", False),
+        ("````\n```\n# no\n```\n````", False),
+        ("```\n# no\n```b\n# no\n```", False),
+        ("~~~ a`b\n# no\n~~~", False),
+        ("```\n# no", True),
+    ],
+)
+def test_a_fence_of_code_opens_and_closes_as_in_commonmark(code, inside):
+    text = f"# One\n\n{BODY}\n# Two\n\n{code}\n\n# Three\n\n{BODY}"
+    assert titles(text, markdown=True) == (["One", "Two"] if inside else ["One", "Two", "Three"])
 
 
 def test_markdown_headings_by_depth_and_outside_code():

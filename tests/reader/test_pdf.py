@@ -9,6 +9,7 @@ from reportlab.lib import pdfencrypt
 from reportlab.pdfgen import canvas
 
 from longread.errors import InputError, UnsupportedError
+from longread.reader.formats import pdf
 from longread.reader.formats.pdf_layout import Joiner, bare
 from longread.reader.formats.pdf_pages import Line
 from tests.reader import builders
@@ -168,6 +169,29 @@ def test_absurd_numbers_of_pages_are_refused_or_not_believed(monkeypatch):
     monkeypatch.setattr("longread.reader.formats.pdf_pages.PAGES", 3)
     with pytest.raises(InputError, match="claims 4 pages"):
         text_of("pdf", drawn(*"abcd"))
+
+
+def test_a_title_that_is_no_text_is_none():
+    content = drawn("words").replace(b"/Title (untitled)", b"/Title <FEFFD800>")
+    assert b"FEFFD800" in content
+    text = text_of("pdf", content)
+    assert (text.fields.get("title", ""), "".join(text.pieces()).strip()) == ("", "words")
+    text.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "is_pdf"),
+    [
+        ("a.txt", b"%PDF-1.7\n", True),
+        ("a.txt", b"A file that begins with %PDF-1.7 is a PDF.\n", False),
+        ("a.md", b"# Notes\n\n%PDF-1.7 is how it begins.\n", False),
+        ("a.pdf", b"X-Mailer: none\n\n%PDF-1.7\n1 0 obj\n", True),
+        ("-", b"X-Mailer: none\n\n%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n" + b"words " * 60, True),
+        ("-", b"\0\1\2\3\n%PDF-1.7\n1 0 obj\n", True),
+    ],
+)
+def test_a_text_that_speaks_of_a_pdf_is_none(name, head, is_pdf):
+    assert pdf.recognises(name, head) == is_pdf
 
 
 def test_lost_pages_are_told():

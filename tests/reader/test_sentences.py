@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longread.reader import sentences as rules
 from longread.reader.sentences import sentences
 
 BOOKS = Path(__file__).parents[2] / "../shared/data/books"
@@ -91,6 +93,31 @@ def test_a_sentence_does_not_depend_on_what_lies_in_other_paragraphs() -> None:
     ]
     whole = "\n\n".join(paragraphs)
     assert split(whole) == [sentence for paragraph in paragraphs for sentence in split(paragraph)]
+
+
+# The same rule as one would first write it: it gives the same matches, in cubic time.
+_PLAIN = {
+    "en": r"([.!?…‽؟۔।॥]+(?:\s?\.)*)((?:[\"'”’»›«‹“)\]}*_]|\[\d{1,4}\]|\(\d{1,3}\)|[¹²³⁴-⁹†‡])*)(\s+|\Z)",
+    "fr": r"([.!?…]+(?:\s?\.)*)"
+    r"((?:[\"'”’»›«‹“)\]}*_]|\[\d{1,4}\]|\(\d{1,3}\)|[¹²³⁴-⁹†‡]|[ \u00a0\u202f]»)*)(\s+|\Z)",
+}
+
+
+@given(st.text(alphabet='aB.!?…؟"”» \n\u00a0(1)[]', max_size=40), st.sampled_from(["en", "fr"]))
+def test_the_quick_pattern_finds_what_the_plain_one_does(text: str, language: str) -> None:
+    quick = {"en": rules._END, "fr": rules._END_FR}[language]
+    found = [match.span(group) for match in quick.finditer(text) for group in range(4)]
+    plain = re.finditer(_PLAIN[language], text)
+    assert found == [match.span(group) for match in plain for group in range(4)]
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "und"])
+@pytest.mark.parametrize("run", [".", "!.", "…", " .", ". ..", '."'])
+def test_endless_dots_take_linear_time(language: str, run: str) -> None:
+    text = "Chapter One" + run * 20_000 + "x"
+    began = time.process_time()
+    assert "".join(split(text, language)).replace(" ", "") == text.replace(" ", "")
+    assert time.process_time() - began < 10  # a run looked at from each of its dots takes minutes
 
 
 def test_a_long_novel_is_split_in_time() -> None:

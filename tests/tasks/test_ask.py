@@ -15,10 +15,11 @@ from longread.events import Done
 from longread.model.catalog import Trust
 from longread.reader import open_document
 from longread.reader.part import part as part_of
+from longread.store.passages import index_folder
 from longread.tasks.answer.questions import questions_in
 from longread.tasks.answer.quote import best_quote
 from longread.tasks.answer.write import cited
-from longread.tasks.ask import Answerer, ask, passages_of
+from longread.tasks.ask import Answerer, ask, index_path, passages_of
 from tests.tasks.scripted import finish
 
 BUCKETS = "How many buckets are there on the chain?"
@@ -56,6 +57,26 @@ def test_who_somebody_is_stands_where_they_are_met_first(name, said):
 def test_a_question_about_another_book_is_refused():
     (answer,) = run(WRONG).result.answers
     assert (answer.found, answer.answer) == (False, "")
+
+
+@pytest.mark.parametrize(
+    "stated", ["en-/../../../../evil/book", "xx-/../../evil", "/evil", "en-" + "x" * 300]
+)
+def test_a_language_that_is_a_path_leads_nowhere(tmp_path, monkeypatch, stated):
+    home = tmp_path / "a/b/c/home"
+    monkeypatch.setenv("LONGREAD_HOME", str(home))
+    home.parent.mkdir(parents=True)
+    book = tmp_path / "book.html"
+    words = "Zorb quiv blat mimsy wabe; gimble tove outgrabe."
+    book.write_text(f'<html lang="{stated}"><body><p>{words}</p></body></html>', encoding="utf-8")
+    before = {path for path in tmp_path.rglob("*") if home not in path.parents}
+    assert run("What is the wabe?", path=str(book)).result.answers
+    after = {path for path in tmp_path.rglob("*") if home not in path.parents}
+    assert after - before <= {home}
+    with open_document(book) as document:  # nor if the document itself were to let it through
+        assert index_path(document).is_file()
+        path = index_path(replace(document, language=stated))
+        assert path.parent == index_folder() and len(path.name) < 100
 
 
 def test_passages_alone_and_as_many_as_asked_for():

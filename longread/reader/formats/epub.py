@@ -15,6 +15,8 @@ from longread.reader.formats.archive import Absurd, Archive
 from longread.reader.formats.extract import Extract, Text
 
 NAME = "epub"
+ASIDE = ("file beside the reading order", "files beside the reading order")
+_Place = tuple[int, int, str]
 
 
 def recognises(name: str, head: bytes) -> bool:
@@ -34,9 +36,13 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
         if book.missing:
             out.notes.append(f"{book.missing} of the files that this EPUB names are not in it")
         wanted = {(entry.member, entry.fragment) for entry in entries}
+        if book.aside:
+            out.left[ASIDE] += book.aside
         places = _write(archive, book, out, wanted, headings=not entries)
         for entry in entries:
-            place = places.get((entry.member, entry.fragment)) or places.get((entry.member, ""))
+            # A fragment that its page does not have leads to the page.
+            key = (entry.member, entry.fragment)
+            place = places.get(key if key in places else (entry.member, ""))
             if place:
                 start, end, text = place
                 out.mark(entry.title, entry.depth, start, end if same(text, entry.title) else start)
@@ -51,12 +57,14 @@ def same(text: str, title: str) -> bool:
 
 def _write(
     archive: Archive, book: opf.Package, out: Extract, wanted: set[tuple[str, str]], headings: bool
-) -> dict[tuple[str, str], tuple[int, int, str]]:
+) -> dict[tuple[str, str], _Place | None]:
     """Every paragraph of the spine; start, end and text of those that ``wanted`` anchors stand before.
 
-    The first paragraph of a member is kept under the empty fragment.
+    The first paragraph of a member is kept under the empty fragment. Anchors that no paragraph of their
+    member follows, as in a page that is a picture, stand before the next member's; None after the last.
     """
-    places: dict[tuple[str, str], tuple[int, int, str]] = {}
+    places: dict[tuple[str, str], _Place | None] = {}
+    waiting: list[tuple[str, str]] = []
     damaged = 0
     for member in book.spine:
         try:
@@ -71,14 +79,20 @@ def _write(
         root = tree.body or tree.root
         if root is None:
             continue
-        for block in markup.blocks(root, out.left):
+        waiting.append((member, ""))
+        last: list[str] = []
+        for block in markup.blocks(root, out.left, last=last):
+            waiting += [(member, anchor) for anchor in block.ids if (member, anchor) in wanted]
             start = out.add(block.text, block.depth if headings else 0)
             if out.characters == start:
                 continue
             place = (start, out.characters - 2, block.text if len(block.text) < 1000 else "")
-            for anchor in ("", *block.ids):
-                if not anchor or (member, anchor) in wanted:
-                    places.setdefault((member, anchor), place)
+            for key in waiting:
+                places.setdefault(key, place)
+            waiting = []
+        waiting += [(member, anchor) for anchor in last if (member, anchor) in wanted]
+    for key in waiting:
+        places.setdefault(key, None)
     if damaged * 2 > len(book.spine):
         raise archive.damaged(f"{damaged} of its {len(book.spine)} chapters cannot be unpacked")
     if damaged:

@@ -27,9 +27,6 @@ _BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*|<!--.{0,300}?-->\s*)*<(?:!doctype\s+html|html)\b",
     re.I | re.S,
 )
-_DECLARED = re.compile(
-    rb"<(?:\?xml|meta)\b[^>]{0,300}?(?:encoding|charset)\s*=\s*[\"']?\s*([\w:.-]{2,40})", re.I
-)
 _AUTHORS = ("author", "dc.creator", "dcterms.creator")
 _TITLES = ("dc.title", "dcterms.title")
 
@@ -37,18 +34,6 @@ _TITLES = ("dc.title", "dcterms.title")
 def recognises(name: str, head: bytes) -> bool:
     """By its name or by how it begins."""
     return magic.known(head) is None and (name.endswith(_ENDINGS) or _BEGINNING.match(head) is not None)
-
-
-def declared(head: bytes) -> Charset | None:
-    """The encoding that a page states about itself; None where it states none that exists."""
-    found = _DECLARED.search(head, 0, 4096)
-    if not found or 0 in head[:64]:
-        return None
-    try:
-        chosen = charset.named(found[1].decode("ascii"))
-    except Exception:  # a name that no codec has: the page is read like one that says nothing
-        return None
-    return None if chosen.codec.startswith("utf-16") or chosen.codec.startswith("utf-32") else chosen
 
 
 def open(data: Bytes, encoding: Charset | None = None) -> Text:
@@ -75,7 +60,7 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
 def encoding_of(data: Bytes) -> Charset:
     """The encoding of a page: by its mark, by what it says, or by its bytes."""
     head = data.read_at(0, 4096)
-    return _marked(data, head) or declared(head) or charset.detect(data)
+    return _marked(data, head) or charset.declared(head) or charset.detect(data)
 
 
 def decoded(data: Bytes, chosen: Charset | None = None, damage: Damage | None = None) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from longread.reader import charset
+
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol p pre section "
@@ -37,9 +39,6 @@ _PAGE_TYPE = re.compile(
     r"\b(?:pagebreak|doc-pagebreak|pagenum|page-?number|pageno|x-ebookmaker-pageno)\b", re.I
 )
 DECLARATION = re.compile(r"<meta\b[^>]{0,300}?charset\s*=[^>]{0,100}>", re.I)
-_DECLARED = re.compile(
-    rb"<(?:\?xml|meta)\b[^>]{0,300}?(?:encoding|charset)\s*=\s*[\"']?\s*([\w:.-]{2,40})", re.I
-)
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
 _INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
 # A tag that XML closes at once and HTML does not: <title/> would swallow all that follows it.
@@ -79,10 +78,13 @@ def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
     return LexborHTMLParser(_CLOSED.sub(r"<\1\2></\1>", markup) if xml else markup)
 
 
-def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False) -> Iterator[Block]:
+def blocks(
+    root: LexborNode, left: Counter[tuple[str, str]], page: bool = False, last: list[str] | None = None
+) -> Iterator[Block]:
     """The blocks below ``root`` in order. What is no text is counted in ``left``.
 
     ``page`` says that this is a web page, whose menus and footers are not part of the text.
+    ``last`` is given the anchors that no block follows.
     """
     walk = _Walk(left)
     stack = [(root, True)]
@@ -105,6 +107,8 @@ def blocks(root: LexborNode, left: Counter[tuple[str, str]], page: bool = False)
             stack.append((node, False))
             stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
     yield from walk.flush()
+    if last is not None:
+        last.extend(walk.ids)
 
 
 class _Walk:
@@ -242,8 +246,5 @@ def decoded(content: bytes) -> str:
     for mark, codec in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
         if content.startswith(mark):
             return content[len(mark) :].decode(codec, "replace")
-    found = _DECLARED.search(content, 0, 1024)
-    try:
-        return content.decode(found[1].decode("ascii") if found else "utf-8", "replace")
-    except (LookupError, ValueError):  # a name that is no encoding of text
-        return content.decode("utf-8", "replace")
+    stated = charset.declared(content)
+    return content.decode(stated.codec if stated else "utf-8", "replace")

@@ -17,7 +17,10 @@ from longread.reader.formats import txt
 
 NAME = "md"
 _ENDINGS = (".md", ".markdown", ".mdown", ".mkd")
-_FRONT = re.compile(r"---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n\s*|\Z)", re.S)
+# Its first line is a key: a book may as well begin with a line across the page, which is "---" too.
+_FRONT = re.compile(
+    r"---[ \t]*\n((?=[\"']?[\w.-]{1,60}[\"']?[ \t]*:(?:[ \t]|\n)).*?\n)(?:---|\.\.\.)[ \t]*(?:\n\s*|\Z)", re.S
+)
 _FIELD = re.compile(r"^(title|author|language|lang)[ \t]*:[ \t]*(\S[^\n]*)$", re.I | re.M)
 _LIMIT = 1 << 14
 
@@ -39,7 +42,7 @@ class Text(txt.Text):
         front = _FRONT.match(head, 0, _LIMIT)
         own: dict[str, str] = {}
         if front:
-            for match in _FIELD.finditer(front[1] or ""):
+            for match in _FIELD.finditer(front[1]):
                 key = "language" if match[1].lower() == "lang" else match[1].lower()
                 own[key] = match[2].strip().strip("\"'")
         yield from (part for part in itertools.chain([head[front.end() if front else 0 :]], stream) if part)

@@ -38,7 +38,10 @@ class Entry:
 
 @dataclass
 class Package:
-    """A book's parts. ``spine`` are the members with its text in order, ``nav`` and ``ncx`` the contents'."""
+    """A book's parts. ``spine`` are the members with its text in order, ``nav`` and ``ncx`` the contents'.
+
+    ``missing`` counts the files that are named and not there, ``aside`` those beside the reading order.
+    """
 
     path: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -46,6 +49,7 @@ class Package:
     nav: str = ""
     ncx: str = ""
     missing: int = 0
+    aside: int = 0
 
 
 def package(archive: Archive) -> Package:
@@ -54,6 +58,7 @@ def package(archive: Archive) -> Package:
     root = xml(archive, found.path)
     items: dict[str, ElementTree.Element] = {}
     pages: dict[str, str] = {}
+    aside: set[str] = set()
     for node in root.iter():
         name = _local(node)
         if name in ("title", "creator", "language") and node.text and node.text.strip():
@@ -73,7 +78,10 @@ def package(archive: Archive) -> Package:
                 found.missing += 1
             elif node.get("linear") != "no":
                 pages.setdefault(member, member)
+            else:
+                aside.add(member)
     found.spine = list(pages)
+    found.aside = len(aside - {*pages, found.nav})
     if not found.spine:
         raise archive.damaged("it names no chapter that is there")
     _refuse_drm(archive, found)

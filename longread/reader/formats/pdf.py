@@ -6,11 +6,13 @@ paragraphs ``pdf_layout``'s. A PDF of pictures of pages holds no text, and that 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from longread.errors import InputError, UnsupportedError
+from longread.reader import magic
 from longread.reader.charset import Charset
 from longread.reader.files import Bytes
 from longread.reader.formats import pdf_pages
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
 
 NAME = "pdf"
+# The mark on a line of its own, and the comment that is there to make the file look binary.
+_BEGINNING = re.compile(rb"%PDF-\d\.\d\s*[\r\n]\s*%[\x80-\xff]{4}")
 HEADS, HYPHENS = (
     ("running head or page number", "running heads and page numbers"),
     (
@@ -32,8 +36,12 @@ HEADS, HYPHENS = (
 
 
 def recognises(name: str, head: bytes) -> bool:
-    """By its mark, before which mailers and scanners may have written something."""
-    return b"%PDF-" in head
+    """By its mark, before which mailers and scanners may have written something; a text may speak of it."""
+    if head.startswith(b"%PDF-"):
+        return True
+    return b"%PDF-" in head and (
+        name.endswith(".pdf") or magic.looks_binary(head) or _BEGINNING.search(head) is not None
+    )
 
 
 def open(data: Bytes, encoding: Charset | None = None) -> Text:

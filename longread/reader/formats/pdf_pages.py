@@ -75,13 +75,21 @@ def opened(data: Bytes) -> Iterator[PdfDocument]:
 
 def fields(document: PdfDocument) -> dict[str, str]:
     """Title and author as the document states them; what programs put there by themselves is no title."""
-    title = document.get_metadata_value("Title").strip()
+    title = _stated(document, "Title")
     endings = (".doc", ".docx", ".pdf", ".indd", ".tex", ".dvi", ".rtf", ".odt", ".qxd", ".txt")
     if title.casefold() in ("untitled", "(anonymous)", "anonymous") or title.casefold().endswith(endings):
         title = ""
     title = title.removeprefix("Microsoft Word - ")
-    author = document.get_metadata_value("Author").strip() if title else ""
+    author = _stated(document, "Author") if title else ""
     return {"title": title, "author": "" if author.casefold() in ("anonymous", "(anonymous)") else author}
+
+
+def _stated(document: PdfDocument, key: str) -> str:
+    """What the document states under ``key``; empty where that is no text, which damages no book."""
+    try:
+        return document.get_metadata_value(key).strip()
+    except UnicodeDecodeError:
+        return ""
 
 
 def bookmarks(document: PdfDocument) -> list[Bookmark]:
