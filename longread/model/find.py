@@ -7,6 +7,7 @@ model must have before anything is loaded.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -26,6 +27,12 @@ class Found:
     folder: Path
     config: dict[str, Any]
     entry: Entry | None
+
+    @property
+    def given(self) -> str:
+        """The name by which ``find_model`` finds it again from any folder."""
+        path = Path(self.name).expanduser()
+        return os.path.abspath(path) if self.entry is None and path.is_dir() else self.name
 
 
 def find_model(name: str) -> Found:

@@ -27,6 +27,8 @@ _SHORT = {
 # These go on only where a number follows.
 _NUMBERED = "no nos p pp n nr vol vols chap ch fig figs sec art bd kap cap c ca pag pág"
 _BEFORE_NUMBER = frozenset(_NUMBERED.split())
+_CJK = "[\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef]"
+_BROKEN = re.compile(rf"(?<={_CJK})\s+(?={_CJK})|(?<={_CJK})\s*\n\s*|\s*\n\s*(?={_CJK})")
 _ABBREVIATIONS = {language: frozenset(words.split()) for language, words in _SHORT.items()}
 _DEFAULT = _ABBREVIATIONS["en"] | _ABBREVIATIONS["fr"]
 
@@ -71,6 +73,11 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
                 spans.append(span)
             at = cut
     return spans
+
+
+def unwrapped(text: str) -> str:
+    """``text`` on one line: a line break is a space, and next to a Chinese or Japanese character nothing."""
+    return " ".join(_BROKEN.sub("", text).split())
 
 
 def _paragraphs(text: str, gap: re.Pattern[str]) -> list[tuple[int, int]]:

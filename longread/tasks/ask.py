@@ -22,6 +22,7 @@ from longread.memory.recall import Joined, recall
 from longread.model.catalog import Trust
 from longread.model.find import find_model
 from longread.reader import Document
+from longread.reader.sentences import unwrapped
 from longread.store.passages import Passages, index_folder
 from longread.store.reading import EXTRACTOR
 from longread.tasks import reading
@@ -130,7 +131,7 @@ class Answerer:
             recalled.weights,
             self._passages.terms,
         )
-        text = " ".join(quote.text.split()) if quote else ""
+        text = unwrapped(quote.text) if quote else ""
         return Answer(question, text, bool(text), evidence)
 
     def _evidence(self, rank: int, hit) -> Evidence:

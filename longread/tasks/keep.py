@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from longread.errors import OutputError
 from longread.events import BlockRead, Event, Note
-from longread.model.catalog import catalogue
 from longread.reader.document import Block
 from longread.store import files, reading, saves
 from longread.store.library import Library
@@ -262,7 +260,7 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "chapters": [[chapter.title, chapter.start, chapter.end] for chapter in document.chapters],
         "model": {
             "name": loaded.name,
-            "given": _given(loaded.name),
+            "given": loaded.found.given,
             "weights": loaded.weights,
             "parameters": loaded.parameters,
         },
@@ -273,12 +271,6 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "created": _now(),
         "longread": __version__,
     }
-
-
-def _given(name: str) -> str:
-    """The model as ``--model`` finds it again from any folder."""
-    path = Path(name).expanduser()
-    return os.path.abspath(path) if name not in catalogue() and path.is_dir() else name
 
 
 def _copy_rows(before: Reading, new: Reading) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from longread.config import Options
 from longread.errors import Interrupted, UnsupportedError, UsageError
 from longread.events import BlockRead, Done, Event, Progress
+from longread.reader.sentences import unwrapped
 from longread.tasks import reading
 from longread.tasks.extract import choose, length_of
 from longread.tasks.extract.traits import base_language, counts_characters
@@ -151,6 +152,7 @@ def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator
             language=document.language,
             chapters=document.chapters,
             names=[name for name, _, _ in names],
+            every=by == "chapter",
         )
         summary = _assemble(document, spans, names[: min(_NAMES, max(3, wanted // _A_NAME))])
     yield Progress("choosing sentences", 1, 1, "steps", share=job.tally.share)
@@ -159,7 +161,7 @@ def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator
 
 def _assemble(document, spans: list[tuple[int, int]], names) -> Summary:
     joined = "" if counts_characters(document.language) else " "
-    texts = [joined.join(text.split()) for text in document.slices(spans)]
+    texts = [unwrapped(text) for text in document.slices(spans)]
     placed = [(document.chapter_at(span[0]), span, text) for span, text in zip(spans, texts, strict=True)]
     sections = []
     for chapter, group in groupby(placed, key=lambda item: item[0]):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import longread
 from longread.config import Memory, Options
 from longread.errors import InputError, Interrupted, ModelError, UsageError
 from longread.events import Done, Note, Progress, Text
@@ -236,6 +237,25 @@ def test_another_book_and_another_model(talk, book):
     with pytest.raises(ModelError):
         send(chat, "/model no-such-model")
     assert facts(chat)["model"] == "pocket"
+
+
+def test_another_model_has_sizes_of_its_own(talk, book, tmp_path, home):
+    """Not those of the reading that another model made of the book."""
+    from longread.tasks.chat.talk import Workbench
+    from tests.tiny import tiny_folder
+
+    longread.read(book, block=64, window=256, rank=2)
+    other = tiny_folder(tmp_path / "other", "llama")
+    with Talk(Options()) as chat:
+        list(chat.open(book))
+        assert chat._bench.options.memory.window == 256
+        send(chat, f"/model {other}")
+        assert chat._bench.options.memory.window is None and isinstance(chat._bench, Workbench)
+        assert chat._options.model == str(other)
+        send(chat, "/ask Who asked people?")
+    with Talk(Options()) as again:
+        list(again.resume())
+        assert again._bench.options.model == str(other) and again._bench.options.memory.window is None
 
 
 def test_export_help_and_quit(talk, book):

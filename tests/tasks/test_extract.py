@@ -30,11 +30,13 @@ def bag(text: str) -> np.ndarray:
     return vector
 
 
-def summarize(text: str, length: int, chapters: tuple[Chapter, ...] = (), language: str = "en") -> list[str]:
+def summarize(
+    text: str, length: int, chapters: tuple[Chapter, ...] = (), language: str = "en", every: bool = False
+) -> list[str]:
     spans = sentences(text, language)
     vectors = np.array([bag(text[a:b][:80]) for a, b in spans])
     nll = [3 + (zlib.crc32(text[a:b].encode()) % 1000) / 1000 for a, b in spans]
-    chosen = summarize_extractive(text, language, chapters, vectors, nll, spans, length)
+    chosen = summarize_extractive(text, language, chapters, vectors, nll, spans, length, every)
     assert set(chosen) <= set(spans) and chosen == sorted(set(chosen))
     return [text[a:b] for a, b in chosen]
 
@@ -157,6 +159,34 @@ def test_texts_of_next_to_nothing(text: str) -> None:
 def test_a_short_text_comes_back_whole_but_for_its_headings() -> None:
     text = "CHAPTER I\n\nThe ship left Dover at noon. Marlow stood on the deck and counted the gulls."
     assert summarize(text, 400) == text.split("\n\n")[1].replace("noon. ", "noon.|").split("|")
+
+
+@pytest.mark.parametrize(("words", "length"), [(42, 15), (400, 150), (2000, 150)])
+def test_sentences_too_long_for_the_length_still_give_one(words: int, length: int) -> None:
+    """A transcript without a full stop is one sentence a paragraph."""
+    chance = random.Random(words)
+    said = [" ".join("".join(chance.choices("abcdeimnorstu", k=6)) for _ in range(words)) for _ in range(3)]
+    assert summarize("\n\n".join(f"So {one} and so on." for one in said), length)
+
+
+def test_every_chapter_has_a_sentence_where_it_is_to_have_one() -> None:
+    """Of twenty chapters whose sentences are longer than twenty-five words."""
+    chance = random.Random(1)
+    text, places = "", []
+    for chapter in range(20):
+        places.append(len(text))
+        text += f"CHAPTER {chapter + 1}\n\n"
+        for _ in range(8):
+            words = ("".join(chance.choices("abcdeimnorstu", k=6)) for _ in range(chance.randint(28, 38)))
+            text += f"In the morning Marlow crossed the {' '.join(words)}.\n\n"
+    chapters = tuple(
+        Chapter(i, f"CHAPTER {i + 1}", a, b)
+        for i, (a, b) in enumerate(zip(places, [*places[1:], len(text)], strict=True))
+    )
+    chosen = [text.index(one) for one in summarize(text, 500, chapters, every=True)]
+    assert all(any(c.start <= at < c.end for at in chosen) for c in chapters)
+    fewer = [text.index(one) for one in summarize(text, 500, chapters)]
+    assert sum(any(c.start <= at < c.end for at in fewer) for c in chapters) < 20
 
 
 def test_a_play_still_gives_a_summary() -> None:

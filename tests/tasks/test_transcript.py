@@ -36,6 +36,13 @@ def test_it_comes_back_as_it_was():
     assert transcript.load(log.path).turns == [TURNS[0], TURNS[1], TURNS[0]]
 
 
+def test_the_model_that_was_last_chosen_goes_on():
+    log = kept()
+    log.use("another")
+    assert log.turns == TURNS and transcript.load(log.path).model == "another"
+    assert "Model: another" in transcript.load(log.path).as_text() and not transcript.load(log.path).damaged
+
+
 @pytest.mark.skipif(os.name != "posix", reason="looks at POSIX modes")
 def test_nobody_else_can_read_it():
     path = kept().path

@@ -67,7 +67,7 @@ def translation(texts: Sequence[str], references: Sequence[str], language: str) 
 
 
 def _words(text: str) -> list[str]:
-    text = "".join(" " if char in string.punctuation else char for char in text.lower())
+    text = "".join(char for char in text.lower() if char not in string.punctuation)
     return [word for word in re.split(r"\s+", text) if word and word not in ("a", "an", "the")]
 
 

@@ -142,8 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
         rows: dict[bool, list[np.ndarray]] = {False: [], True: []}
         for book in books:
             rows[book.held].append(prose(encoder, book.text))
-            titles.append(Path(book.name).stem)
             if not book.held:
+                titles.append(Path(book.name).stem)
                 titled += book.chapters
         keep(name, np.concatenate(rows[False]))
         keep(f"{name}-held", np.concatenate(rows[True]))

@@ -42,19 +42,18 @@ def reading(
     model: Path, books: list[Path], characters: int, arm: str = "sink", **options: Any
 ) -> dict[str, float]:
     """All ``books``' excerpts read one by one: bits a byte, perplexity and tokens a second over all."""
-    nll = tokens = size = 0
-    seconds = 0.0
+    tokens = 0
+    nll = size = seconds = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for book in books:
             place = Path(folder) / "text.txt"
-            text = excerpt(book, characters)
-            place.write_text(text, encoding="utf-8")
-            size += len(text.encode())
+            place.write_text(excerpt(book, characters), encoding="utf-8")
             found = score(place, model=str(model.resolve()), arms=(arm,), **options).arms[arm]
             nll, tokens = nll + found.nll, tokens + found.tokens
+            size += found.nll / math.log(2) / found.bits_per_byte  # bytes of the text as it is read
             seconds += found.tokens / found.tokens_per_second
     return {
-        "bits_per_byte": nll / math.log(2) / max(1, size),
+        "bits_per_byte": nll / math.log(2) / max(1.0, size),
         "perplexity": math.exp(nll / max(1, tokens)),
         "tokens_per_second": tokens / max(seconds, 1e-9),
     }

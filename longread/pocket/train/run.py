@@ -149,10 +149,16 @@ class Trainer:
 
     @torch.no_grad()
     def load(self, record: dict, tensors: dict[str, torch.Tensor]) -> None:
-        """Bring back what was saved. ``UsageError`` where it is a model of other sizes."""
+        """Bring back what was saved. ``UsageError`` where sizes or tokenizer are others."""
         if record["shape"] != self.model.shape.as_dict():
             raise UsageError(
                 "the saved run has a model of other sizes", "give another --out, or the same sizes"
+            )
+        known, now = record.get("tokenizer_sha256"), self.rows.record.get("tokenizer_sha256")
+        if known and now and known != now:
+            raise UsageError(
+                "the saved run was made with another tokenizer than the rows in --data",
+                "give the rows that it was begun with, or another --out",
             )
         for name, weight in self.model.named_parameters():
             weight.copy_(tensors[f"weights.{name}"])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from longread.errors import Interrupted
 from longread.events import BlockRead, Event, Progress
 from longread.events import Note as Remark
+from longread.reader.sentences import unwrapped
 from longread.tasks import reading
 from longread.tasks.abstract.lengths import Meter
 from longread.tasks.abstract.merge import Merger, Note
@@ -205,20 +206,29 @@ class _Scribe:
         length = round(_PLENTY * self._wanted * share)
         length = min(max(length, _LEAST * self._scale), self._longest)
         if self._same and size <= length:  # shorter than its note would be
-            self._keep(stretch, self._meter.join(stretch.text.split()) if size else "")
+            self._keep(stretch, unwrapped(stretch.text) if size else "")
             return
-        with self._job.tally.phase("writing"):
-            text = yield from self._writer.text(
-                "note",
-                chapter=self._title(stretch.chapter),
-                before=self._meter.recent([note.text for note in self.notes[-8:]], self._sizes.before),
-                source=stretch.text,
-                length=length,
-            )
+        try:
+            text = yield from self._written(stretch, length)
+        except Interrupted:
+            self._keep(stretch, "")  # it was read: a sentence of it stands in for its note
+            raise
         self._writer.counts.notes += bool(text)
         self._quoted += not text
         self._writer.counts.replaced += not text
         self._keep(stretch, text)
+
+    def _written(self, stretch: Stretch, length: int) -> Generator[Event, None, str]:
+        with self._job.tally.phase("writing"):
+            return (
+                yield from self._writer.text(
+                    "note",
+                    chapter=self._title(stretch.chapter),
+                    before=self._meter.recent([note.text for note in self.notes[-8:]], self._sizes.before),
+                    source=stretch.text,
+                    length=length,
+                )
+            )
 
     def _keep(self, stretch: Stretch, text: str) -> None:
         self.length += self._meter.length(stretch.text)

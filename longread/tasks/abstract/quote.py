@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from longread.reader.sentences import sentences
+from longread.reader.sentences import sentences, unwrapped
 from longread.tasks.abstract.lengths import Meter
 from longread.tasks.extract.traits import Mark, describe
 
@@ -32,7 +32,7 @@ def quote(text: str, language: str) -> str:
             sound = -2.0 * bool(traits.marks & _UNFIT) - bool(traits.marks & _DEPENDENT)
             rank = (sound, shared if size <= 2 * _LONG else shared / size)
             if rank > best:
-                best, found = rank, " ".join(sentence.split())
+                best, found = rank, unwrapped(sentence)
     return found
 
 

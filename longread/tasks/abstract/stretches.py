@@ -40,6 +40,7 @@ class Stretches:
         self._passages = document.passages(start, end)
         self._next = next(self._passages, None)
         self._held: list[tuple[str, int, int]] = []
+        self._ready: list[Stretch] = []
         self._chapter: int | None = None
         self._tokens = 0
         self._met = [0, 0]  # characters and tokens so far
@@ -50,18 +51,21 @@ class Stretches:
             passage = self._next
             self._next = next(self._passages, None)
             if self._held and passage.chapter != self._chapter:
-                yield self._close()
+                self._ready.append(self._close())
             self._chapter = passage.chapter
-            if passage.heading:
-                continue
-            for text, start, stop, tokens in self._pieces(passage):
+            for text, start, stop, tokens in () if passage.heading else self._pieces(passage):
                 if self._held and self._tokens + tokens > self._target():
-                    yield self._close()
+                    self._ready.append(self._close())
                 self._held.append((text, start, stop))
                 self._tokens += tokens
+            # Given out when nothing of the passage is in hand: an interruption may come with each.
+            while self._ready:
+                yield self._ready.pop(0)
 
     def rest(self) -> Iterator[Stretch]:
         """What is left: the last stretch, up to where the reading came."""
+        while self._ready:
+            yield self._ready.pop(0)
         if self._held:
             yield self._close()
 

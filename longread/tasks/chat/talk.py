@@ -25,6 +25,7 @@ from longread.tasks.chat.commands import COMMANDS, parse
 from longread.tasks.chat.replies import Evidence, Export, Facts, Status
 from longread.tasks.chat.transcript import Transcript, Turn
 from longread.tasks.chat.workbench import Workbench
+from longread.tasks.former import take_over
 
 if TYPE_CHECKING:
     from longread.tasks.chat.voice import Voice
@@ -95,7 +96,9 @@ class Talk:
         if keep_model or not log.model:
             log.model = self._bench.options.model
         elif log.model != self._bench.options.model:
-            self._bench = Workbench(dataclasses.replace(self._bench.options, model=log.model))
+            wanted = self._with(log.model)
+            bench = Workbench((yield from self._settled(wanted)))
+            self._change(wanted, bench)
         if self._book is not None and log.document.get("sha256") != self._book.job.document.sha256:
             yield Note("the book has changed since; places in earlier answers may be off", "warning")
         if log.damaged:
@@ -155,6 +158,9 @@ class Talk:
 
     def _ask(self, question: str) -> Iterator[Event]:
         book = self._need_book()
+        entry = find_model(self._bench.options.model).entry
+        if self._bench.loaded is None and (entry is None or entry.trust.answers):
+            yield from self._bench.load()
         answer = yield from book.answer(question, self._bench)
         document = book.job.document.as_dict()
         yield Done("ask", self._bench.options.model, document, Answers((answer,)), {})
@@ -245,13 +251,12 @@ class Talk:
 
     def _model(self, name: str) -> Iterator[Event]:
         if name:
-            name = typed_path(name)
-            bench = Workbench(dataclasses.replace(self._bench.options, model=name))
+            name = find_model(typed_path(name)).given
+            wanted = self._with(name)
+            bench = Workbench((yield from self._settled(wanted)))
             yield from bench.load()
-            self._bench.close()
-            named = self._options.named | {"model"}
-            self._options = dataclasses.replace(self._options, model=name, named=named)
-            self._bench, self._voice, self._log.model = bench, None, name
+            self._change(wanted, bench)
+            self._log.use(name)
         else:
             yield from self._bench.load()
         loaded = self._bench.loaded
@@ -259,6 +264,23 @@ class Talk:
         does = "chats" if loaded.trust.chats else "does not chat: a line is answered with passages"
         rows = [("model", loaded.name), ("parameters", f"{loaded.parameters:,}"), ("in a chat", does)]
         yield Facts((*rows, ("in general", loaded.trust.says), ("device", str(loaded.backbone.device))))
+
+    def _with(self, model: str) -> Options:
+        """The user's own options, and ``model``."""
+        return dataclasses.replace(self._options, model=model, named=self._options.named | {"model"})
+
+    def _settled(self, wanted: Options) -> Generator[Event, None, Options]:
+        """``wanted``, with the sizes of a reading of this book by this model, never another's."""
+        if self._book is None:
+            return wanted
+        return (yield from take_over(self._book.job.document, wanted))[1]
+
+    def _change(self, options: Options, bench: Workbench) -> None:
+        """From here on the model of ``bench`` answers; what it says is made anew from the turns."""
+        self._bench.close()
+        self._options, self._bench, self._voice = options, bench, None
+        if self._book is not None:
+            self._book.job.options = bench.options
 
     def _help(self, _: str) -> Iterator[Event]:
         rows = [(f"/{c.name} {c.takes}".strip(), c.help) for c in COMMANDS.values()]

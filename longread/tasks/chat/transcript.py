@@ -65,6 +65,11 @@ class Transcript:
         self._write({"turn": dataclasses.asdict(turn)})
         return fresh
 
+    def use(self, model: str) -> None:
+        """From here on ``model`` answers; taken up again, the conversation goes on with it."""
+        self.model = model
+        self._write({"model": model})
+
     def undo(self) -> Turn | None:
         """Take the last turn back, on disk too; None where there is none."""
         if not self.turns:
@@ -155,6 +160,8 @@ def load(path: Path) -> Transcript:
             found.turns.append(turn)
         elif record and record.get("undo"):
             del found.turns[-1:]
+        elif record and isinstance(record.get("model"), str):
+            found.model = record["model"]
         else:
             found.damaged += 1
     return found

@@ -25,11 +25,12 @@ def summarize_extractive(
     nll: Sequence[float],
     spans: Sequence[tuple[int, int]],
     length: int,
+    every: bool = False,
 ) -> list[tuple[int, int]]:
     """The whole of it for a text in memory: spans chosen among ``spans``, in book order.
 
     ``vectors`` [n, width] are mean hidden states and ``nll`` [n] mean surprisals of the sentences at
-    ``spans``. The streaming task does the same passage by passage.
+    ``spans``; ``every`` as in ``choose``. The streaming task does the same passage by passage.
     """
     collected, counter = Collector(vectors.shape[1] if len(spans) else 1), name_counter(language)
     starts = [chapter.start for chapter in chapters]
@@ -46,7 +47,7 @@ def summarize_extractive(
             counter.add(text[start:end], chapter)
             collected.add(traits, start, end, chapter, vectors[number], float(nll[number]), 0)
     names = [name for name, _, _ in counter.top(40)]
-    return choose(collected, length=length, language=language, chapters=chapters, names=names)
+    return choose(collected, length=length, language=language, chapters=chapters, names=names, every=every)
 
 
 def _passages(text: str) -> list[tuple[int, int]]:

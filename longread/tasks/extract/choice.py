@@ -87,11 +87,14 @@ def choose(
     language: str,
     chapters: Sequence[Chapter] = (),
     names: Sequence[str] = (),
+    every: bool = False,
 ) -> list[tuple[int, int]]:
     """Spans of the chosen sentences, in book order; together about ``length`` long.
 
     ``length`` is in words, in Chinese and Japanese in characters. ``names`` are the names met most often,
-    the first weighing most. A text that is shorter than ``length`` is given back but for its headings.
+    the first weighing most. With ``every`` each chapter has a sentence, though it be longer than ``length``
+    then. A text that is shorter than ``length`` is given back but for its headings; of one whose sentences
+    are all too long, the one that is least so.
     """
     rows = collected.rows()
     if not len(rows):
@@ -100,8 +103,8 @@ def choose(
     best: list[int] = []
     # Clean sentences first; then what leans or is spoken; then whatever is not a heading.
     for standard in range(3):
-        chosen = _fit(view, length, language, chapters, standard)
-        if abs(_total(rows, chosen) - length) < abs(_total(rows, best) - length):
+        chosen = _fit(view, length, chapters, standard, every)
+        if _nearer(rows, chosen, best, length):
             best = chosen
         if abs(_total(rows, best) - length) <= 0.15 * length:
             break
@@ -112,7 +115,16 @@ def _total(rows: np.ndarray, chosen: list[int]) -> int:
     return int(rows["length"][chosen].sum()) if chosen else 0
 
 
-def _fit(view: _View, length: int, language: str, chapters: Sequence[Chapter], standard: int) -> list[int]:
+def _nearer(rows: np.ndarray, chosen: list[int], best: list[int], length: int) -> bool:
+    """Whether a choice comes nearer to the length than the best one so far; nothing is never the best."""
+    if not (chosen and best):
+        return bool(chosen)
+    return abs(_total(rows, chosen) - length) < abs(_total(rows, best) - length)
+
+
+def _fit(
+    view: _View, length: int, chapters: Sequence[Chapter], standard: int, every: bool = False
+) -> list[int]:
     """The choice whose length comes nearest: how many sentences are taken is corrected a few times."""
     usable = view.usable(standard)
     lengths = view.rows["length"][usable]
@@ -124,9 +136,9 @@ def _fit(view: _View, length: int, language: str, chapters: Sequence[Chapter], s
     best: list[int] = []
     count = max(1, round(length / typical))
     for _ in range(5):
-        picks = _sweep(view, _stretches(view, chapters, count, standard), length, standard)
+        picks = _sweep(view, _stretches(view, chapters, count, standard, every), length, standard)
         chosen = min(picks, key=lambda pick: abs(pick.length - length)).rows
-        if abs(_total(view.rows, chosen) - length) < abs(_total(view.rows, best) - length):
+        if _nearer(view.rows, chosen, best, length):
             best = chosen
         if not chosen or abs(_total(view.rows, best) - length) <= 0.04 * length:
             break
@@ -171,16 +183,19 @@ def _naming(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.minimum(1.0, 0.8 * found)
 
 
-def _stretches(view: _View, chapters: Sequence[Chapter], count: int, standard: int) -> list[_Stretch]:
+def _stretches(
+    view: _View, chapters: Sequence[Chapter], count: int, standard: int, every: bool
+) -> list[_Stretch]:
     """The book cut into stretches with a number of sentences for each, ``count`` in all.
 
-    A chapter is a stretch where every chapter can have a sentence; otherwise the book is cut by length.
+    A chapter is a stretch where every chapter can have a sentence, or is to have one; otherwise the book
+    is cut by length.
     """
     rows = view.rows
     mass = np.concatenate([[0.0], np.cumsum(view.mass)])
     edges = np.searchsorted(rows["start"], [chapter.start for chapter in chapters]).tolist()
     pieces = _filled(view, sorted({0, *edges, len(rows)}), standard)
-    if len(chapters) < 2 or len(pieces) > count:
+    if len(chapters) < 2 or (len(pieces) > count and not every):
         cuts = np.searchsorted(mass, mass[-1] * np.arange(1, count) / count)
         pieces = _filled(view, sorted({0, *cuts.tolist(), len(rows)}), standard)
     sizes = np.array([mass[high] - mass[low] for low, high in pieces]) + 1e-6
