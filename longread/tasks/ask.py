@@ -250,7 +250,7 @@ def ask(
         trust = _listed_trust(options.model) if answer else None
         if answer and (trust is None or trust.answers):
             loaded = reading.load(job)
-            yield from reading.introduce(job, loaded)
+            yield from reading.introduce(job, loaded, passes=0)
             trust = loaded.trust
         adapter = adapter_of(kept, loaded) if loaded and trust.answers else None
         if lang and trust and not trust.answers and _base(lang) != _base(job.document.language):

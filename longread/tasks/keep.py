@@ -248,6 +248,15 @@ def _key(job: Job, loaded: LoadedModel, shape: Shape) -> dict[str, Any]:
     }
 
 
+def read_before(job: Job, loaded: LoadedModel, shape: Shape) -> float:
+    """How much of the job a saved reading has read already, 0 to 1."""
+    save = saves.newest(Library().root / reading.identity(_key(job, loaded, shape)) / "saves")[0]
+    share = save.record.get("share") if save else None
+    if not isinstance(share, int | float):
+        return 0.0
+    return min(1.0, max(0.0, share * job.document.characters / max(job.characters, 1)))
+
+
 def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, Any]:
     from longread import __version__
 

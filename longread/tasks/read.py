@@ -35,7 +35,7 @@ def read(path: str, options: Options) -> Iterator[Event]:
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         loaded = reading.load(job)
-        yield from reading.introduce(job, loaded)
+        yield from reading.introduce(job, loaded, keeps=True)
         gatherer = gatherer_for(job, loaded, hold=False) if options.save else None
         partial = False
         with reading.session_for(job, loaded, gatherer=gatherer) as (session, keeper):

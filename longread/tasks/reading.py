@@ -121,9 +121,12 @@ def shape_of(loaded: LoadedModel, options: Options) -> Shape:
     return shape_for(loaded.backbone, options.memory, len(loaded.prefix), learned_sink=loaded.learned_sink)
 
 
-def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int = 0) -> Iterator[Event]:
-    """What the model is and what is about to be done: ``passes`` readings of the text, and so many tokens
-    that it ``writes``."""
+def introduce(
+    job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int = 0, keeps: bool = False
+) -> Iterator[Event]:
+    """What the model is and what is about to be done: ``passes`` readings of the text, none of which is no
+    plan at all, and so many tokens that it ``writes``. A job that ``keeps`` its reading has less to do where
+    one is there."""
     shape = shape_of(loaded, job.options)
     stateful = loaded.backbone.stateful
     yield Loaded(
@@ -141,6 +144,12 @@ def introduce(job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int
         yield job.warn(loaded.fit_says)
     if loaded.encoder.note:
         yield Note(loaded.encoder.note)
+    if not passes:
+        return
+    if keeps and job.options.save and not job.options.fresh:
+        from longread.tasks.keep import read_before
+
+        passes *= 1 - read_before(job, loaded, shape)
     checkpointed = loaded.backbone.checkpointed
     plan = estimate.plan(
         job, loaded.found, loaded.encoder, shape, stateful=stateful, checkpointed=checkpointed

@@ -71,7 +71,8 @@ def summarize(
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         loaded = reading.load(job)
-        yield from reading.introduce(job, loaded)
+        quotes = style == "extract" or (style == "auto" and not loaded.trust.writes)
+        yield from reading.introduce(job, loaded, keeps=quotes)
         yield from summary_of(job, loaded, length=length, words=words, by=by, style=style, lang=lang)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import longread
 from longread.errors import Interrupted, LongreadError, OutputError
-from longread.events import BlockRead, Done, Note
+from longread.events import BlockRead, Done, Note, Planned
 from longread.model.find import find_model
 from longread.model.tokens import load_encoder
 from longread.store import saves
@@ -51,6 +51,17 @@ def test_a_reading_says_where_it_is_and_is_not_read_twice(text):
     assert second.result.resumed_at == second.result.blocks == first.result.blocks
     assert second.result.adapter_sha256 == first.result.adapter_sha256
     assert not any("saving" in note for note in notes)
+
+
+def test_the_time_announced_is_for_what_is_left(text):
+    def planned(task):
+        return next(e for e in longread.stream(task, text, **OPTIONS) if isinstance(e, Planned)).seconds
+
+    whole = planned("summarize")
+    _run(text, stop_after=21)
+    assert 0 < planned("read") < 0.7 * whole
+    _run(text)
+    assert planned("summarize") == 0 < planned("score")
 
 
 def test_stopped_and_resumed_is_unbroken(text, tmp_path, monkeypatch):

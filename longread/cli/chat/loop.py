@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from ... import config
-from ...errors import Interrupted, LongreadError
+from ...errors import Interrupted, LongreadError, OutputError
 from ...events import Event
 from ...tasks.chat.replies import Export, Status
 from ...tasks.chat.talk import Talk
@@ -123,12 +123,15 @@ class Loop:
         return INTERRUPTED if stop.asked else 0
 
     def _write(self, event: Export) -> str:
-        file = OutputFile(event.path)
         try:
-            file.write(event.text)
-            return file.commit()
-        finally:
-            file.discard()
+            file = OutputFile(event.path)
+            try:
+                file.write(event.text)
+                return file.commit()
+            finally:
+                file.discard()
+        except OutputError as error:  # there is no --output and no --force here
+            raise OutputError(str(error), "type /export with another name") from None
 
     def _told(self) -> None:
         self._view.said("stopping (Ctrl-C again stops at once)")

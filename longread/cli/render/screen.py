@@ -87,7 +87,7 @@ class Plain(Screen):
             )
         elif isinstance(event, Progress):
             self.advance(event)
-        elif isinstance(event, Planned) and (self.progress or event.seconds > 60):
+        elif isinstance(event, Planned) and event.seconds and (self.progress or event.seconds > 60):
             self.say(f"this takes about {words.duration(event.seconds)}")
         if not self.progress:
             return
