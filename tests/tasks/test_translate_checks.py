@@ -134,6 +134,17 @@ def test_a_name_is_a_whole_word_where_words_have_spaces():
     assert has("the OLD CHEN", "Old Chen", "en") and has("老陈来了", "老陈", "zh")
 
 
+def test_a_name_that_is_a_word_too_is_told_by_its_capital():
+    assert has("WILL and Will's boat", "Will", "en") and not has("They will go.", "Will", "en")
+    assert has("The Riverbank", "the Riverbank", "en") and not has("the riverbank", "the Riverbank", "en")
+    assert has("The River", "the river", "en")
+    terms = {"Will": "威尔", "Hope": "霍普"}
+    assert said("They will hope for rain.", "他们会盼着下雨。", EN_ZH, terms=terms) == ""
+    assert said("Then Will saw Hope.", "然后威尔看见了她。", EN_ZH, terms=terms).startswith(
+        "lacked a name: 霍普"
+    )
+
+
 def test_long_sentences_are_cut_and_lose_nothing():
     for text, language in (("你好" * 1000, "zh"), ("word, " * 900 + "end.", "en"), ("x" * 5000, "en")):
         parts = split(text, language)

@@ -135,6 +135,19 @@ def test_a_term_that_is_added_has_the_sentences_done_again_that_it_touches(loade
     assert len(hand.asked) == sum("老陈" in source for source, _ in pairs(run(loaded, book, hand)))
 
 
+def test_what_fails_with_a_term_is_what_it_was_without_it(loaded, book):
+    whole = segments(run(loaded, book, Dictionary(loaded.encoder)))
+    given = {"given": (Term("老陈", "Chen the Elder", given=True),)}
+    stubborn = Dictionary(loaded.encoder)
+    failed = segments(run(loaded, book, stubborn, wish=given))
+    assert [not segment.ok for segment in failed] == ["老陈" in segment.source for segment in whole]
+    # The same again tries nothing, and without the term all is as it was.
+    again = Dictionary(loaded.encoder)
+    assert segments(run(loaded, book, again, wish=given)) == failed and not again.asked
+    for wish in ({}, {"retry_failed": True}):
+        assert segments(run(loaded, book, again, wish=wish)) == whole and not again.asked
+
+
 def _learning(loaded, book, script, **more):
     from longread.config import Memory
 

@@ -7,6 +7,7 @@ translation has. Figures on human translations stand in docs/log.md.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -115,11 +116,16 @@ def lacks(text: str, source: str, terms: Mapping[str, str], pair: Pair) -> str:
 
 
 def has(text: str, name: str, language: str) -> bool:
-    """Whether ``name`` stands in ``text``: as whole words, in any case, where words have spaces between."""
-    if counts_characters(language):
-        return name in text
+    """Whether ``name`` stands in ``text``: as whole words where words have spaces between, its capitals as
+    they are and other letters in any case. Will and WILL are Will, the verb is not."""
+    return name in text if counts_characters(language) else _named(name).search(text) is not None
+
+
+@functools.lru_cache(4096)
+def _named(name: str) -> re.Pattern[str]:
+    letters = (re.escape(c) if c.isupper() else f"(?i:{re.escape(c)})" for c in name)
     # A plural or a genitive is the name too.
-    return re.search(rf"(?<!\w){re.escape(name)}(?:['’]?s)?(?!\w)", text, re.IGNORECASE) is not None
+    return re.compile(rf"(?<!\w){''.join(letters)}(?:['’]?[sS])?(?!\w)")
 
 
 def _markup(text: str, source: str) -> str:

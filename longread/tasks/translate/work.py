@@ -173,14 +173,12 @@ class Work:
         corrected = wish.corrections.of(piece)
         if corrected is not None:
             return Segment(piece.paragraph, piece.source, corrected, True, "")
-        found = (
-            self._journal.get(piece) if self._journal is not None and not self._job.options.fresh else None
-        )
-        if found is None or (wish.retry_failed and not found.ok):
+        if self._journal is None or self._job.options.fresh:
             return None
         # Terms may have been added since: what they touch is done again.
         given = self.translator.glossary.given
-        return None if found.ok and lacks(found.target, found.source, given, wish.pair) else found
+        found = self._journal.get(piece, lambda it: not lacks(it.target, it.source, given, wish.pair))
+        return None if found is not None and wish.retry_failed and not found.ok else found
 
     def _keep(self, piece: Piece, segment: Segment) -> bool:
         """Take ``segment`` in; whether it was translated just now."""
