@@ -38,9 +38,13 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _MARKUP = re.compile(
     r"\*\*|__|```|`|</?[a-zA-Z][^<>]{0,60}>|&[a-z]{2,6};|&#\d+;|\[/?[A-Z]{2,}\]|^\s*#{1,6}\s|^-{3,}|\|\|"
 )
+# The colon must follow the label: "Chinese soldiers cried: …" is a sentence.
+_KEY = r"(?:translation|translated|english|chinese|note|翻译|译文|英文|中文|翻譯|譯文|注)"
+_MORE = rf"(?:{_KEY}|text|version|sentence|如下)"
 _LABEL = re.compile(
-    r"^\W*(?:translation|translated|here is|english|chinese|note|翻译|译文|英文|中文|翻譯|譯文|注)"
-    r"\s*[^.。]{0,30}[:：]",
+    rf"^\W*(?:(?:the\s+)?{_KEY}(?:\s*{_MORE}|\s+(?:in|into|to)\s+\w+)?(?:\s*[(（\[][^)）\]]{{0,30}}[)）\]])?"
+    r"|here(?:\s+is|['’]s)\s+(?:(?:the|my|your|an?)\s+)?(?:\w+\s+)?(?:translation|version)[^.:：]{0,30}"
+    r"|以下(?:是|为|為)\w{0,8}(?:翻译|译文|翻譯|譯文))\s*[:：]",
     re.IGNORECASE,
 )
 _AGAIN = re.compile(r"(.{2,60}?)\1{2,}", re.DOTALL)
