@@ -209,6 +209,46 @@ def test_rows_that_failed_and_were_not_touched_are_no_corrections(tmp_path):
         read_corrections(str(path))
 
 
+def _paragraph(*sources, index=0):
+    return [Piece(10 * index + at, index, source) for at, source in enumerate(sources)]
+
+
+def test_a_sentence_that_stands_twice_in_a_paragraph_is_corrected_where_it_was(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(
+        "paragraph\tsource\ttarget\tok\n0\tNo.\tOh nein.\tyes\n0\tNo.\tNein.\tyes\n1\tNo.\tNee.\tyes\n",
+        encoding="utf-8",
+    )
+    pieces = [*_paragraph("No.", "No."), *_paragraph("No.", "No.", index=1), *_paragraph("No.", index=2)]
+    found, left = read_corrections(str(path)).among(pieces)
+    assert [*found.values()] == ["Oh nein.", "Nein.", "Nee.", "Nee.", "Oh nein."] and left == []
+    # A row that failed and was not touched keeps its place.
+    path.write_text(
+        "paragraph\tsource\ttarget\tok\n0\tA.\tA.\tno\n0\tB.\tBe.\tyes\n0\tA.\tZwei.\tyes\n", encoding="utf-8"
+    )
+    assert read_corrections(str(path)).among(_paragraph("A.", "B.", "A."))[0][2] == "Zwei."
+
+
+def test_corrections_from_a_spreadsheet_find_their_sentences(tmp_path):
+    """ "Unicode text": fields with commas are wrapped in quotes, and a quote that opens a field is lost."""
+    path = tmp_path / "pairs.txt"
+    saved = (
+        "paragraph\tsource\ttarget\tok\twhy\r\n"
+        '0\t"Well, he left."\t"Nun, er ging."\tyes\t\r\n'
+        '0\tGo! she said.\t"„Geh!"" sagte sie."\tyes\t\r\n'
+        '0\t"He said ""no""."\tEr sagte nein.\tyes\t\r\n'
+        "0\tNobody wrote this.\tNiemand.\tyes\t\r\n"
+    )
+    path.write_bytes(saved.encode("utf-16"))
+    pieces = _paragraph("Well, he left.", '"Go!" she said.', 'He said "no".', "Not this.")
+    found, left = read_corrections(str(path)).among(pieces)
+    assert found == {0: "Nun, er ging.", 1: '„Geh!" sagte sie.', 2: "Er sagte nein."}
+    assert [row.source for row in left] == ["Nobody wrote this."]
+    # What a text editor saves: quotes that are the sentence's own stay.
+    path.write_text('"Go!"\t"Geh!"\n"She said ""go""."\tSie sagte geh.\n', encoding="utf-8")
+    assert read_corrections(str(path)).pairs() == [('"Go!"', '"Geh!"'), ('She said "go".', "Sie sagte geh.")]
+
+
 def test_a_name_needs_to_go_with_one_rendering():
     glossary = Glossary(ZH_EN)
     texts = [

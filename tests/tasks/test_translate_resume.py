@@ -148,6 +148,20 @@ def test_what_fails_with_a_term_is_what_it_was_without_it(loaded, book):
         assert segments(run(loaded, book, again, wish=wish)) == whole and not again.asked
 
 
+def test_corrected_rows_that_match_nothing_are_told(loaded, book):
+    corrected = Corrections()
+    first, second, *_ = story(LENGTH, 1).split()
+    corrected.add(first, "Corrected.", 0)
+    corrected.add("没有这句话。", "No such sentence.", 30)
+    corrected.add("也没有这句话。", "Nor this.")
+    corrected.add(second, None, 0)
+    events = run(loaded, book, Dictionary(loaded.encoder), wish={"corrections": corrected})
+    assert segments(events)[0].target == "Corrected." and segments(events)[1].target == english(second)
+    assert done(events).warnings == ("2 corrected rows match no sentence of the text and were left out",)
+    part = run(loaded, book, Dictionary(loaded.encoder), wish={"corrections": corrected}, part="0%-50%")
+    assert done(part).warnings == ()  # they may belong to the rest
+
+
 def _learning(loaded, book, script, **more):
     from longread.config import Memory
 

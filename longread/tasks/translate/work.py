@@ -104,6 +104,7 @@ class Work:
             raise InputError(
                 f"{document.name} holds nothing to translate", "look at it with `longread read --text`"
             )
+        self._corrected, self._unmatched = wish.corrections.among(self._pieces)
         self._total = sum(weight(piece.source) for piece in self._pieces)
         self._done: list[Segment] = []
         self._weight = self._new = 0  # of what is done, and of what was translated in this run
@@ -134,6 +135,10 @@ class Work:
         job.tally.seconds["translating"] = job.tally.seconds.get("translating", 0.0) + self._busy
         for text in remarks(self._done, self.translator, self._wish.pair):
             yield job.warn(text)
+        # Of a part, only what says that it belongs there.
+        lost = [r for r in self._unmatched if job.options.part is None or r.paragraph in self._paragraphs]
+        if lost:
+            yield job.warn(f"{len(lost):,} corrected rows match no sentence of the text and were left out")
         yield self._finished(partial=partial)
 
     def _block(self, planned: Planned | None) -> Iterator[Event]:
@@ -170,7 +175,7 @@ class Work:
     def _known(self, piece: Piece) -> Segment | None:
         """The translation of ``piece`` that there is already: a person's, or one from an earlier run."""
         wish = self._wish
-        corrected = wish.corrections.of(piece)
+        corrected = self._corrected.get(piece.number)
         if corrected is not None:
             return Segment(piece.paragraph, piece.source, corrected, True, "")
         if self._journal is None or self._job.options.fresh:
