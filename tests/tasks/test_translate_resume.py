@@ -196,6 +196,13 @@ def test_learning_resumes_from_its_save_and_ends_with_the_same_adapter(loaded, b
     assert segments(_learning(loaded, book, _fickle, wish=wish)) == segments(whole)
     assert adapters[-1] == final and adapters[0] != steps[0]  # begun from a save, not from nothing
     assert all(torch.equal(p, before[name]) for name, p in loaded.model.named_parameters())
+    # --fresh begins from nothing, and so does whoever goes on with it.
+    adapters[:] = []
+    fresh = {"fresh": True}
+    assert segments(_learning(loaded, book, _fickle, wish=wish, options=fresh)) == segments(whole)
+    assert adapters[0] == steps[0] and adapters[-1] == final
+    _learning(loaded, book, _fickle, wish=wish, options=fresh, stop=_after(1))
+    assert not _files("saves-*/*/state.json")
 
 
 def _start(loaded, book: Path, home: Path) -> int:

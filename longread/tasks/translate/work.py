@@ -218,7 +218,10 @@ class Work:
         """Learn from what a person corrected, before anything is translated."""
         if self._pupil is None:
             return
-        self._pupil.resume()
+        if self._job.options.fresh:
+            self._pupil.restart()
+        else:
+            self._pupil.resume()
         for lesson in self.translator.lessons(self._wish.corrections.pairs()):
             for note in self._pupil.learn(lesson):
                 yield self._job.warn(note.text) if note.level == "warning" else note
