@@ -272,6 +272,7 @@ def test_a_name_needs_to_go_with_one_rendering():
         ("ZH-cn", "EN", "zh", ("zh-Hans", "en")),
         (None, "de-AT", "zh-Hant", ("zh-Hant", "de")),
         ("zh-Hant", "zh_hans", "und", ("zh-Hant", "zh-Hans")),
+        ("zh-Hans-CN", "zh-Hant-TW", "und", ("zh-Hans", "zh-Hant")),
     ],
 )
 def test_languages_are_read_as_people_write_them(src, tgt, detected, found):
