@@ -190,7 +190,10 @@ def test_tables_come_as_people_save_them(tmp_path):
         ("老陈", "Old Chen", True),
         ("王小明", "Xiaoming", True),
     ]
-    path.write_text("".join(as_tsv([Term("老陈", "Old Chen", 3)])), encoding="utf-16")
+    met, unmet = Term("老陈", "Old Chen", 3), Term("王\t明", "Wang\nMing", given=True)
+    table = "".join(as_tsv(Glossary(ZH_EN, [met, unmet]).as_dict()))
+    assert table.splitlines()[1:] == ["老陈\tOld Chen\t3", "王 明\tWang Ming\t"]
+    path.write_text(table.replace("王 明\tWang Ming\t\n", ""), encoding="utf-16")
     assert read_terms(str(path)) == [Term("老陈", "Old Chen", given=True)]
 
 
