@@ -19,7 +19,7 @@ from .interrupt import Stop
 from .job import PARTIAL, Place, Run
 from .output import OutputFile
 from .render import answers, screen, streams
-from .render.clean import one_line, printable
+from .render.clean import printable
 
 _EVERY = 2.0  # seconds between two partial files, or
 _REST = 20.0  # so many times what the last one took: a whole book is made anew for each
@@ -97,16 +97,17 @@ class Translating(Run):
 
     def _glossary(self, output: Path, terms: dict[str, Any]) -> None:
         """The names beside the output, for a person to correct and ``--glossary`` to read."""
+        from ..tasks.translate.glossary import as_tsv
+
         path = output.with_suffix(".glossary.tsv")
         given = self.own.get("glossary")
         if given and Path(given).expanduser().resolve() == path:
             return
-        rows = [(name, term["target"], str(term["paragraph"])) for name, term in terms.items()]
         try:
             file = OutputFile(path, self.force)
             try:
-                for row in (("source", "target", "paragraph"), *rows):
-                    file.write("\t".join(map(one_line, row)) + "\n")
+                for line in as_tsv(terms):
+                    file.write(_safe(line))
                 place = file.commit()
             finally:
                 file.discard()

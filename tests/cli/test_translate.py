@@ -64,6 +64,9 @@ def test_a_file_its_format_and_its_glossary(shell, tmp_path):
     assert names == ["book.en.glossary.tsv", "book.en.txt", "book.txt"]
     glossary = (tmp_path / "book.en.glossary.tsv").read_text("utf-8")
     assert "王小明\tWang Xiaoming\t0\n" in glossary and "book.en.glossary.tsv" in err
+    (tmp_path / "terms.tsv").write_text("没有\tNobody\n", encoding="utf-8")
+    assert shell("book.txt", "-o", "named.txt", "--glossary", "terms.tsv")[0] == 0
+    assert "没有\tNobody\t\n" in (tmp_path / "named.glossary.tsv").read_text("utf-8")  # nowhere met
     for name in ("p.tsv", "p.tmx", "p.md"):
         assert shell("book.txt", "-o", name)[0] == 0 and not shell.hand.asked
     lines = (tmp_path / "p.tsv").read_text("utf-8").splitlines()

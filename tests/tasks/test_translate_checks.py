@@ -30,6 +30,11 @@ def said(source, target, pair, reason="stop", ids=(), terms=None):
         (ZH_EN, "他在河边看见了一只鹤。", "He saw a 鹤 at the riverside.", "left some of the source: 鹤"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw a crane.\nNote: a crane is a bird.", "ran on after"),
         (ZH_EN, "他在河边看见了一只鹤。", "Translation: he saw a crane at the river.", "held a label"),
+        (ZH_EN, "他在河边看见了一只鹤。", "English translation: he saw a crane there.", "held a label"),
+        (ZH_EN, "他在河边看见了一只鹤。", "Translation (English): he saw a crane there.", "held a label"),
+        (ZH_EN, "他在河边看见了一只鹤。", "Here is the translation of it: he saw a crane.", "held a label"),
+        (EN_ZH, "He saw a crane at the river.", "译文（中文）：他在河边看见了一只鹤。", "held a label"),
+        (EN_ZH, "He saw a crane at the river.", "翻译如下：他在河边看见了一只鹤。", "held a label"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw a **crane** at the riverside.", "held markup"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw a crane at a river.<|im_end|>", "held template marks"),
         (ZH_EN, "他在河边看见了一只鹤。", "He saw <b>a crane</b> at the riverside.", "held markup"),
@@ -43,6 +48,14 @@ def said(source, target, pair, reason="stop", ids=(), terms=None):
         (EN_ZH, "He saw a crane at the river.", "他在 the river 看见一只 crane。", "left some of the source"),
         (EN_ZH, "They came from the east.", "他們從東邊來這個國家。", "was not in Simplified"),
         (EN_ZH, "She was born in 1985.", "她出生于一九五八年。", "lacked a number: 1985"),
+        (EN_ZH, "There are 5 million people here.", "这里有5人。", "lacked a number: 5 million"),
+        (EN_ZH, "There are 5 million people here.", "这里有50万人。", "lacked a number: 5 million"),
+        (EN_ZH, "Look at pages 3,4 of it.", "看它的第3页吧。", "lacked a number: 3,4"),
+        (EN_ZH, "He bought 2 dozen eggs.", "他买了二十五个鸡蛋。", "lacked a number: 2 dozen"),
+        (ZH_EN, "这里有500万人。", "There are 500 people here.", "lacked a number: 500万"),
+        (ZH_EN, "这里有500万人。", "There are 5 thousand people here.", "lacked a number: 500万"),
+        (ZH_EN, "这里有5千人。", "There are 5 people here.", "lacked a number: 5千"),
+        (ZH_EN, "这里有3亿人。", "There are 3 million people here.", "lacked a number: 3亿"),
         (EN_DE, "He was not at home for the last of his days.",
          "He was not at home for the last of his days.", "was in English"),
         (EN_DE, "He saw the crane near the river bank.", "Er sah den crane near the river bank dort.",
@@ -64,6 +77,29 @@ def test_what_no_good_translation_has_is_found(pair, source, target, why):
         (EN_ZH, "Tom likes NASA.", "Tom喜欢NASA。"),
         (EN_ZH, "It cost 30,000 yuan in 1985.", "它在一九八五年要三万元。"),
         (EN_ZH, "He waited 25 days.", "他等了二十五天。"),
+        (EN_ZH, "There are 5 million people here.", "这里有500万人。"),
+        (EN_ZH, "There are 300 million people here.", "这里有三亿人。"),
+        (EN_ZH, "It has 5 to 6 million people.", "它有五百万到六百万人。"),
+        (EN_ZH, "It cost 1.5 million yuan.", "它要150万元。"),
+        (EN_ZH, "It cost 40 thousand pounds.", "它要四万英镑。"),
+        (EN_ZH, "It was built in the 1960s.", "它建于20世纪60年代。"),
+        (EN_ZH, "He bought 2 dozen eggs.", "他买了二十四个鸡蛋。"),
+        (EN_ZH, "Look at pages 3,4 of it.", "看它的第3、4页吧。"),
+        (EN_ZH, "The wall is 5m high.", "墙高5米。"),
+        (EN_DE, "There are 5 million people.", "Es gibt dort 5 Millionen Menschen."),
+        (ZH_EN, "这里有500万人。", "There are 5 million people here."),
+        (ZH_EN, "这里有3亿人。", "There are three hundred million people here."),
+        (ZH_EN, "它有500万到600万人。", "It has 5 to 6 million people."),
+        (ZH_EN, "它要150万元。", "It cost one and a half million yuan."),
+        (ZH_EN, "它要25万元。", "It cost two hundred and fifty thousand yuan."),
+        (ZH_EN, "它建于20世纪60年代。", "It was built in the sixties."),
+        (ZH_EN, "他生于1985年。", "He was born in nineteen eighty-five."),
+        (ZH_EN, "这里离河边3千米。", "It is 3 kilometres from here to the river."),
+        (EN_ZH, "Gazing at him, she said, “Let us go.”", "注视着他，她说：“走吧。”"),
+        (EN_ZH, "Attention, the doors are closing.", "注意：车门要关了。"),
+        (ZH_EN, "中国士兵喊道“站住！”", "Chinese soldiers cried: “Halt!”"),
+        (ZH_EN, "医生指出，他没有病。", "Noted the doctor: he was not ill."),
+        (ZH_EN, "河边有他要的东西，一只鹤。", "Here is what he wanted: a crane."),
         (EN_DE, "No!", "No!"),
         (EN_DE, "Berlin.", "Berlin."),
     ],
@@ -108,6 +144,17 @@ def test_a_name_is_a_whole_word_where_words_have_spaces():
     assert has("the OLD CHEN", "Old Chen", "en") and has("老陈来了", "老陈", "zh")
 
 
+def test_a_name_that_is_a_word_too_is_told_by_its_capital():
+    assert has("WILL and Will's boat", "Will", "en") and not has("They will go.", "Will", "en")
+    assert has("The Riverbank", "the Riverbank", "en") and not has("the riverbank", "the Riverbank", "en")
+    assert has("The River", "the river", "en")
+    terms = {"Will": "威尔", "Hope": "霍普"}
+    assert said("They will hope for rain.", "他们会盼着下雨。", EN_ZH, terms=terms) == ""
+    assert said("Then Will saw Hope.", "然后威尔看见了她。", EN_ZH, terms=terms).startswith(
+        "lacked a name: 霍普"
+    )
+
+
 def test_long_sentences_are_cut_and_lose_nothing():
     for text, language in (("你好" * 1000, "zh"), ("word, " * 900 + "end.", "en"), ("x" * 5000, "en")):
         parts = split(text, language)
@@ -143,7 +190,10 @@ def test_tables_come_as_people_save_them(tmp_path):
         ("老陈", "Old Chen", True),
         ("王小明", "Xiaoming", True),
     ]
-    path.write_text("".join(as_tsv([Term("老陈", "Old Chen", 3)])), encoding="utf-16")
+    met, unmet = Term("老陈", "Old Chen", 3), Term("王\t明", "Wang\nMing", given=True)
+    table = "".join(as_tsv(Glossary(ZH_EN, [met, unmet]).as_dict()))
+    assert table.splitlines()[1:] == ["老陈\tOld Chen\t3", "王 明\tWang Ming\t"]
+    path.write_text(table.replace("王 明\tWang Ming\t\n", ""), encoding="utf-16")
     assert read_terms(str(path)) == [Term("老陈", "Old Chen", given=True)]
 
 
@@ -160,6 +210,46 @@ def test_rows_that_failed_and_were_not_touched_are_no_corrections(tmp_path):
     path.write_text("source\ttarget\tok\n甲。\t甲。\tno\n", encoding="utf-8")
     with pytest.raises(InputError, match="no corrected pair"):
         read_corrections(str(path))
+
+
+def _paragraph(*sources, index=0):
+    return [Piece(10 * index + at, index, source) for at, source in enumerate(sources)]
+
+
+def test_a_sentence_that_stands_twice_in_a_paragraph_is_corrected_where_it_was(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(
+        "paragraph\tsource\ttarget\tok\n0\tNo.\tOh nein.\tyes\n0\tNo.\tNein.\tyes\n1\tNo.\tNee.\tyes\n",
+        encoding="utf-8",
+    )
+    pieces = [*_paragraph("No.", "No."), *_paragraph("No.", "No.", index=1), *_paragraph("No.", index=2)]
+    found, left = read_corrections(str(path)).among(pieces)
+    assert [*found.values()] == ["Oh nein.", "Nein.", "Nee.", "Nee.", "Oh nein."] and left == []
+    # A row that failed and was not touched keeps its place.
+    path.write_text(
+        "paragraph\tsource\ttarget\tok\n0\tA.\tA.\tno\n0\tB.\tBe.\tyes\n0\tA.\tZwei.\tyes\n", encoding="utf-8"
+    )
+    assert read_corrections(str(path)).among(_paragraph("A.", "B.", "A."))[0][2] == "Zwei."
+
+
+def test_corrections_from_a_spreadsheet_find_their_sentences(tmp_path):
+    """ "Unicode text": fields with commas are wrapped in quotes, and a quote that opens a field is lost."""
+    path = tmp_path / "pairs.txt"
+    saved = (
+        "paragraph\tsource\ttarget\tok\twhy\r\n"
+        '0\t"Well, he left."\t"Nun, er ging."\tyes\t\r\n'
+        '0\tGo! she said.\t"„Geh!"" sagte sie."\tyes\t\r\n'
+        '0\t"He said ""no""."\tEr sagte nein.\tyes\t\r\n'
+        "0\tNobody wrote this.\tNiemand.\tyes\t\r\n"
+    )
+    path.write_bytes(saved.encode("utf-16"))
+    pieces = _paragraph("Well, he left.", '"Go!" she said.', 'He said "no".', "Not this.")
+    found, left = read_corrections(str(path)).among(pieces)
+    assert found == {0: "Nun, er ging.", 1: '„Geh!" sagte sie.', 2: "Er sagte nein."}
+    assert [row.source for row in left] == ["Nobody wrote this."]
+    # What a text editor saves: quotes that are the sentence's own stay.
+    path.write_text('"Go!"\t"Geh!"\n"She said ""go""."\tSie sagte geh.\n', encoding="utf-8")
+    assert read_corrections(str(path)).pairs() == [('"Go!"', '"Geh!"'), ('She said "go".', "Sie sagte geh.")]
 
 
 def test_a_name_needs_to_go_with_one_rendering():
@@ -185,6 +275,7 @@ def test_a_name_needs_to_go_with_one_rendering():
         ("ZH-cn", "EN", "zh", ("zh-Hans", "en")),
         (None, "de-AT", "zh-Hant", ("zh-Hant", "de")),
         ("zh-Hant", "zh_hans", "und", ("zh-Hant", "zh-Hans")),
+        ("zh-Hans-CN", "zh-Hant-TW", "und", ("zh-Hans", "zh-Hant")),
     ],
 )
 def test_languages_are_read_as_people_write_them(src, tgt, detected, found):

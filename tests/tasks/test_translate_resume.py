@@ -135,6 +135,33 @@ def test_a_term_that_is_added_has_the_sentences_done_again_that_it_touches(loade
     assert len(hand.asked) == sum("老陈" in source for source, _ in pairs(run(loaded, book, hand)))
 
 
+def test_what_fails_with_a_term_is_what_it_was_without_it(loaded, book):
+    whole = segments(run(loaded, book, Dictionary(loaded.encoder)))
+    given = {"given": (Term("老陈", "Chen the Elder", given=True),)}
+    stubborn = Dictionary(loaded.encoder)
+    failed = segments(run(loaded, book, stubborn, wish=given))
+    assert [not segment.ok for segment in failed] == ["老陈" in segment.source for segment in whole]
+    # The same again tries nothing, and without the term all is as it was.
+    again = Dictionary(loaded.encoder)
+    assert segments(run(loaded, book, again, wish=given)) == failed and not again.asked
+    for wish in ({}, {"retry_failed": True}):
+        assert segments(run(loaded, book, again, wish=wish)) == whole and not again.asked
+
+
+def test_corrected_rows_that_match_nothing_are_told(loaded, book):
+    corrected = Corrections()
+    first, second, *_ = story(LENGTH, 1).split()
+    corrected.add(first, "Corrected.", 0)
+    corrected.add("没有这句话。", "No such sentence.", 30)
+    corrected.add("也没有这句话。", "Nor this.")
+    corrected.add(second, None, 0)
+    events = run(loaded, book, Dictionary(loaded.encoder), wish={"corrections": corrected})
+    assert segments(events)[0].target == "Corrected." and segments(events)[1].target == english(second)
+    assert done(events).warnings == ("2 corrected rows match no sentence of the text and were left out",)
+    part = run(loaded, book, Dictionary(loaded.encoder), wish={"corrections": corrected}, part="0%-50%")
+    assert done(part).warnings == ()  # they may belong to the rest
+
+
 def _learning(loaded, book, script, **more):
     from longread.config import Memory
 
@@ -169,6 +196,13 @@ def test_learning_resumes_from_its_save_and_ends_with_the_same_adapter(loaded, b
     assert segments(_learning(loaded, book, _fickle, wish=wish)) == segments(whole)
     assert adapters[-1] == final and adapters[0] != steps[0]  # begun from a save, not from nothing
     assert all(torch.equal(p, before[name]) for name, p in loaded.model.named_parameters())
+    # --fresh begins from nothing, and so does whoever goes on with it.
+    adapters[:] = []
+    fresh = {"fresh": True}
+    assert segments(_learning(loaded, book, _fickle, wish=wish, options=fresh)) == segments(whole)
+    assert adapters[0] == steps[0] and adapters[-1] == final
+    _learning(loaded, book, _fickle, wish=wish, options=fresh, stop=_after(1))
+    assert not _files("saves-*/*/state.json")
 
 
 def _start(loaded, book: Path, home: Path) -> int:

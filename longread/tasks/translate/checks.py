@@ -7,6 +7,7 @@ translation has. Figures on human translations stand in docs/log.md.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -37,9 +38,13 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _MARKUP = re.compile(
     r"\*\*|__|```|`|</?[a-zA-Z][^<>]{0,60}>|&[a-z]{2,6};|&#\d+;|\[/?[A-Z]{2,}\]|^\s*#{1,6}\s|^-{3,}|\|\|"
 )
+# The colon must follow the label: "Chinese soldiers cried: …" is a sentence.
+_KEY = r"(?:translation|translated|english|chinese|note|翻译|译文|英文|中文|翻譯|譯文|注)"
+_MORE = rf"(?:{_KEY}|text|version|sentence|如下)"
 _LABEL = re.compile(
-    r"^\W*(?:translation|translated|here is|english|chinese|note|翻译|译文|英文|中文|翻譯|譯文|注)"
-    r"\s*[^.。]{0,30}[:：]",
+    rf"^\W*(?:(?:the\s+)?{_KEY}(?:\s*{_MORE}|\s+(?:in|into|to)\s+\w+)?(?:\s*[(（\[][^)）\]]{{0,30}}[)）\]])?"
+    r"|here(?:\s+is|['’]s)\s+(?:(?:the|my|your|an?)\s+)?(?:\w+\s+)?(?:translation|version)[^.:：]{0,30}"
+    r"|以下(?:是|为|為)\w{0,8}(?:翻译|译文|翻譯|譯文))\s*[:：]",
     re.IGNORECASE,
 )
 _AGAIN = re.compile(r"(.{2,60}?)\1{2,}", re.DOTALL)
@@ -115,11 +120,16 @@ def lacks(text: str, source: str, terms: Mapping[str, str], pair: Pair) -> str:
 
 
 def has(text: str, name: str, language: str) -> bool:
-    """Whether ``name`` stands in ``text``: as whole words, in any case, where words have spaces between."""
-    if counts_characters(language):
-        return name in text
+    """Whether ``name`` stands in ``text``: as whole words where words have spaces between, its capitals as
+    they are and other letters in any case. Will and WILL are Will, the verb is not."""
+    return name in text if counts_characters(language) else _named(name).search(text) is not None
+
+
+@functools.lru_cache(4096)
+def _named(name: str) -> re.Pattern[str]:
+    letters = (re.escape(c) if c.isupper() else f"(?i:{re.escape(c)})" for c in name)
     # A plural or a genitive is the name too.
-    return re.search(rf"(?<!\w){re.escape(name)}(?:['’]?s)?(?!\w)", text, re.IGNORECASE) is not None
+    return re.compile(rf"(?<!\w){''.join(letters)}(?:['’]?[sS])?(?!\w)")
 
 
 def _markup(text: str, source: str) -> str:

@@ -18,7 +18,7 @@ from longread.errors import InputError
 from longread.reader.names import NameCounter
 from longread.tasks.extract.traits import counts_characters
 from longread.tasks.translate.checks import Pair, has
-from longread.tasks.translate.tables import rows
+from longread.tasks.translate.tables import field, rows
 
 # A name and a rendering belong together where they share at least so many pairs, and each
 # stands without the other in at most so many of its own.
@@ -197,8 +197,10 @@ def read_terms(path: str) -> list[Term]:
     return [*found.values()]
 
 
-def as_tsv(terms: Iterable[Term]) -> Iterable[str]:
-    """The lines of a file that ``read_terms`` takes, headed by what each column is."""
+def as_tsv(terms: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    """The lines of a file that ``read_terms`` takes, of ``terms`` as ``Glossary.as_dict`` has them. A heading
+    says what each column is; the paragraph is blank where the name was not met."""
     yield "source\ttarget\tparagraph\n"
-    for term in terms:
-        yield f"{term.source}\t{term.target}\t{term.paragraph if term.paragraph >= 0 else ''}\n"
+    for name, term in terms.items():
+        place = str(term["paragraph"]) if term["paragraph"] >= 0 else ""
+        yield "\t".join((field(name), field(term["target"]), place)) + "\n"

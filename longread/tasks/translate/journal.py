@@ -7,8 +7,8 @@ Knows one folder a translation, below ``translations`` in the data folder:
          saves/         the adapter, where the model learns
          lock           held by whoever writes
 
-A segment that was translated again has a second line, and the last one counts. Knows
-nothing of how a segment came to be.
+A segment that was translated again has a second line, and the last one counts; a failure
+takes no translation's place. Knows nothing of how a segment came to be.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,18 +36,24 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.damaged = 0  # lines that could not be read
-        self._lines: dict[int, Segment] = {}
+        self._lines: dict[int, Segment] = {}  # what became of each at last
+        self._sound: dict[int, Segment] = {}  # what each was translated as at last
         self._given_up: Counter[int] = Counter()
         self._handle: int | None = None
 
     def __len__(self) -> int:
         return len(self._lines)
 
-    def get(self, piece: Piece) -> Segment | None:
-        """What ``piece`` was translated as; None if it was not, or is not what it was."""
-        found = self._lines.get(piece.number)
-        same = found is not None and (found.paragraph, found.source) == (piece.paragraph, piece.source)
-        return found if same else None
+    def get(self, piece: Piece, fits: Callable[[Segment], bool] = lambda segment: True) -> Segment | None:
+        """The last translation of ``piece``, if it ``fits``; else its last try, if that failed; else None.
+
+        So what failed under one glossary is what it was before without it.
+        """
+        for found in (self._sound.get(piece.number), self._lines.get(piece.number)):
+            same = found is not None and (found.paragraph, found.source) == (piece.paragraph, piece.source)
+            if same and (not found.ok or fits(found)):
+                return found
+        return None
 
     def add(self, number: int, segment: Segment) -> None:
         """Keep ``segment``; it is on the disk when this returns."""
@@ -89,6 +95,8 @@ class Journal:
 
     def _note(self, number: int, segment: Segment) -> None:
         self._lines[number] = segment
+        if segment.ok:
+            self._sound[number] = segment
         self._given_up[number] += not segment.ok
 
     def _open(self) -> None:

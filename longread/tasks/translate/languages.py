@@ -28,7 +28,8 @@ _SCRIPTS = {"zh-hans": "zh-Hans", "zh-hant": "zh-Hant"}
 def code(wish: str, flag: str) -> str:
     """``wish`` as it is written here: "ZH-cn" is zh-Hans. UsageError for what is no language."""
     low = wish.strip().lower().replace("_", "-")
-    found = {**_REGIONS, **_SCRIPTS}.get(low, low.split("-")[0])
+    known, (base, *more) = {**_REGIONS, **_SCRIPTS}, low.split("-")
+    found = known.get("-".join((base, *more[:1])), base)  # zh-Hant-TW says all in its first two parts
     if not _CODE.fullmatch(low) or language_name(found) == found:
         raise UsageError(f"{flag} {wish}: that language is not known", "give a code such as en, zh, de or ja")
     return found

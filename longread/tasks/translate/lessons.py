@@ -6,6 +6,7 @@ was said: a ``Lesson`` is ids and spans.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,15 @@ class Pupil:
             self._session.lora.load(part["lora"])
             self._session.watch.load(part["watch"])
             self._taken = found[0].blocks
+
+    def restart(self) -> None:
+        """Begin without what was saved, for good: no later run takes it up either."""
+        if self._folder is None or not self._folder.exists():
+            return
+        try:
+            shutil.rmtree(self._folder)
+        except OSError as error:
+            raise files.unwritable(self._folder, error) from error
 
     def learn(self, lesson: Lesson) -> Iterator[Note]:
         """One step, unless a save holds it already; what the user should know of it."""

@@ -1,16 +1,19 @@
 """Tables of text with tabs, as people write them by hand or save them from a spreadsheet.
 
-Knows lines, tabs, byte-order marks and headings. Knows nothing of what the columns mean.
+Knows lines, tabs, byte-order marks, headings, and how a spreadsheet wraps a field in quotation
+marks. Knows nothing of what the columns mean.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from longread.errors import InputError
 
 _MOST = 64 << 20  # bytes
+_WRAPPED = re.compile(r'"((?:[^"]|"")*)"')
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -21,8 +24,9 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, st
     line with too few fields.
     """
     places: dict[str, int] = {}
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        fields = line.rstrip("\r").split("\t")
+    text, spreadsheet = _text(path)
+    for number, line in enumerate(text.split("\n"), start=1):
+        fields = [_unwrapped(field, spreadsheet) for field in line.rstrip("\r").split("\t")]
         if not line.strip():
             continue
         if not places:
@@ -44,7 +48,17 @@ def field(text: str) -> str:
     return " ".join(text.split())
 
 
-def _text(path: Path) -> str:
+def _unwrapped(text: str, spreadsheet: bool) -> str:
+    """A field without the quotation marks that a ``spreadsheet`` has put around it, or any program that
+    doubles those inside; others are the sentence's own."""
+    wrapped = _WRAPPED.fullmatch(text)
+    if wrapped is None or not (spreadsheet or '""' in wrapped[1]):
+        return text
+    return wrapped[1].replace('""', '"')
+
+
+def _text(path: Path) -> tuple[str, bool]:
+    """What the file holds, and whether a spreadsheet must have written it."""
     path = path.expanduser()
     try:
         if path.is_file() and path.stat().st_size > _MOST:
@@ -53,9 +67,9 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "check the name") from None
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # how spreadsheets save "Unicode text"
-        return data.decode("utf-16", "replace")
+        return data.decode("utf-16", "replace"), True
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig"), False
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(f"{path}, line {line} is not UTF-8", "save the table as UTF-8") from None

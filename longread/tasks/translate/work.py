@@ -104,6 +104,7 @@ class Work:
             raise InputError(
                 f"{document.name} holds nothing to translate", "look at it with `longread read --text`"
             )
+        self._corrected, self._unmatched = wish.corrections.among(self._pieces)
         self._total = sum(weight(piece.source) for piece in self._pieces)
         self._done: list[Segment] = []
         self._weight = self._new = 0  # of what is done, and of what was translated in this run
@@ -134,6 +135,10 @@ class Work:
         job.tally.seconds["translating"] = job.tally.seconds.get("translating", 0.0) + self._busy
         for text in remarks(self._done, self.translator, self._wish.pair):
             yield job.warn(text)
+        # Of a part, only what says that it belongs there.
+        lost = [r for r in self._unmatched if job.options.part is None or r.paragraph in self._paragraphs]
+        if lost:
+            yield job.warn(f"{len(lost):,} corrected rows match no sentence of the text and were left out")
         yield self._finished(partial=partial)
 
     def _block(self, planned: Planned | None) -> Iterator[Event]:
@@ -170,17 +175,15 @@ class Work:
     def _known(self, piece: Piece) -> Segment | None:
         """The translation of ``piece`` that there is already: a person's, or one from an earlier run."""
         wish = self._wish
-        corrected = wish.corrections.of(piece)
+        corrected = self._corrected.get(piece.number)
         if corrected is not None:
             return Segment(piece.paragraph, piece.source, corrected, True, "")
-        found = (
-            self._journal.get(piece) if self._journal is not None and not self._job.options.fresh else None
-        )
-        if found is None or (wish.retry_failed and not found.ok):
+        if self._journal is None or self._job.options.fresh:
             return None
         # Terms may have been added since: what they touch is done again.
         given = self.translator.glossary.given
-        return None if found.ok and lacks(found.target, found.source, given, wish.pair) else found
+        found = self._journal.get(piece, lambda it: not lacks(it.target, it.source, given, wish.pair))
+        return None if found is not None and wish.retry_failed and not found.ok else found
 
     def _keep(self, piece: Piece, segment: Segment) -> bool:
         """Take ``segment`` in; whether it was translated just now."""
@@ -215,7 +218,10 @@ class Work:
         """Learn from what a person corrected, before anything is translated."""
         if self._pupil is None:
             return
-        self._pupil.resume()
+        if self._job.options.fresh:
+            self._pupil.restart()
+        else:
+            self._pupil.resume()
         for lesson in self.translator.lessons(self._wish.corrections.pairs()):
             for note in self._pupil.learn(lesson):
                 yield self._job.warn(note.text) if note.level == "warning" else note
