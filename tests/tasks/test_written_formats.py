@@ -32,6 +32,11 @@ def passages(path):
         ]
 
 
+def member(path, name):
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name).decode()
+
+
 def translated(form, source, target, layout, count=None):
     texts, _ = passages(source)
     pairs = [(text, mirrored(text)) for text in texts][:count]
@@ -117,6 +122,37 @@ def test_word_keeps_its_styles(tmp_path):
     assert [p.style.name for p in after.paragraphs] == [p.style.name for p in before.paragraphs]
     assert after.core_properties.language == "de"
     assert after.paragraphs[1].text == "tsriF"
+
+
+RUBY = (
+    "<p>A <ruby><rb>東京</rb><rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>で"
+    "<ruby>雨<rt>あめ</rt></ruby>。</p>"
+)
+
+
+@pytest.mark.parametrize("form", ["epub", "html"])
+def test_readings_go_with_the_words_that_they_were_beside(tmp_path, form):
+    both = f"{RUBY}<p>次の<ruby>文<rt>ぶん</rt></ruby>。</p>"
+    page = builders.page("T", both, "ja")
+    held = builders.package({"a.xhtml": page}) if form == "epub" else page.encode()
+    source = builders.write(tmp_path / f"a.{form}", held)
+    for layout in ("target", "bilingual"):
+        target = tmp_path / f"{layout}.{form}"
+        with open(target, "wb") as file:
+            WRITE[form](source, [("A 東京で雨。", "It rains.")], file, layout=layout, language="en")
+        said = target.read_text("utf-8") if form == "html" else member(target, "OEBPS/a.xhtml")
+        kept = layout == "bilingual"
+        assert ("とうきょう" in said) is kept and ("あめ" in said) is kept and "<rt>ぶん</rt>" in said
+        assert said.count("<ruby>") == (3 if kept else 1)
+        assert kept or "<p>It rains.</p>" in said
+
+
+def test_readings_in_word_go_too(tmp_path):
+    source = builders.write(tmp_path / "a.docx", builders.rich_docx())
+    with open(tmp_path / "b.docx", "wb") as file:
+        write_docx(source, [("本を読む。", "Reads a book.")], file, layout="target", language="en")
+    said = member(tmp_path / "b.docx", "word/document.xml")
+    assert "Reads a book." in said and "ほん" not in said and "w:ruby" not in said
 
 
 def test_alignment_finds_a_part_and_cut_paragraphs():

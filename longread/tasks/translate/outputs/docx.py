@@ -95,5 +95,22 @@ def _put(nodes: Sequence[Any], text: str, layout: str) -> bool:
         return True
     for node in nodes:
         node.text = text if node is spoken[0] else ""
+        _unwrap(node)
     spoken[0].set(_SPACE, "preserve")
     return True
+
+
+def _unwrap(node: Any) -> None:
+    """Take the ruby away that ``node`` stands in: its reading is that of words that are gone.
+
+    What is in it becomes part of the run around it, since Word breaks no line within a ruby.
+    """
+    for ruby in list(node.iterancestors(f"{_WORD}ruby")):
+        run = ruby.getparent()
+        if run is None or run.tag != f"{_WORD}r":
+            continue
+        for inner in list(ruby.iterfind(f"{_WORD}rubyBase//{_WORD}r")):
+            for child in list(inner):
+                if child.tag != f"{_WORD}rPr":
+                    ruby.addprevious(child)
+        run.remove(ruby)

@@ -18,6 +18,7 @@ from longread.tasks.translate.outputs.place import direction
 
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _RAW = frozenset(("script", "style"))
+_READINGS = frozenset(("rt", "rp", "rtc"))
 _NAME = re.compile(r"[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?")
 _SPACES = {
     "html": {"xmlns": "http://www.w3.org/1999/xhtml", "xmlns:epub": "http://www.idpf.org/2007/ops"},
@@ -39,6 +40,7 @@ class Page:
         self._texts: dict[int, str] = {}
         self._after: dict[int, str] = {}
         self._dropped: set[int] = set()
+        self._opened: set[int] = set()  # elements of which only what is in them is written
 
     def put(self, number: int, text: str, *, layout: str, language: str) -> None:
         """Set ``text`` in the place of block ``number``, or below its words."""
@@ -60,7 +62,20 @@ class Page:
             new = LINK if link is not None and link.mem_id not in links else ""
             links.add(_id(link))
             self._say(node, text if node.mem_id == main.mem_id else new)
+            self._unwrap(node)
         self._dropped |= {node.mem_id for node in block.breaks}
+
+    def _unwrap(self, node: LexborNode) -> None:
+        """Take away the ruby that ``node`` stands in: its readings are those of words that are gone."""
+        at = node.parent
+        while at is not None and (at.tag or "") not in markup.BLOCKS:
+            if at.tag == "ruby" and at.mem_id not in self._opened:
+                self._opened.add(at.mem_id)
+                inner = [child for child in at.traverse() if child.tag in _READINGS]
+                self._dropped |= {child.mem_id for child in inner}
+            elif at.tag == "rb":
+                self._opened.add(at.mem_id)
+            at = at.parent
 
     def _say(self, node: LexborNode, text: str) -> None:
         held = self._texts.get(node.mem_id)  # a book in one <pre> is many paragraphs in one node
@@ -83,6 +98,8 @@ class Page:
                 yield (text if raw else self._escaped(text)) + after
             elif tag[:1] in "-!" or node.mem_id in self._dropped or not _NAME.fullmatch(tag):
                 continue
+            elif node.mem_id in self._opened:
+                stack.extend(_children(node))
             elif not entering:
                 yield f"</{tag}>{after}"
             elif self._xml and tag == "meta" and "http-equiv" in node.attributes:
@@ -95,7 +112,7 @@ class Page:
             else:
                 yield f"<{tag}{self._attributes(node, tag, language, layout)}>"
                 stack.append((node, False))
-                stack.extend((child, True) for child in reversed(list(node.iter(include_text=True))))
+                stack.extend(_children(node))
 
     def _attributes(self, node: LexborNode, tag: str, language: str, layout: str) -> str:
         own = dict(node.attributes)
@@ -114,6 +131,11 @@ class Page:
 
     def _escaped(self, text: str) -> str:
         return html.escape(_NOT_XML.sub("", text))
+
+
+def _children(node: LexborNode) -> list[tuple[LexborNode, bool]]:
+    """What is in ``node``, the last first, as the stack of a walk wants it."""
+    return [(child, True) for child in reversed(list(node.iter(include_text=True)))]
 
 
 def _language(language: str, xml: bool) -> str:
