@@ -105,6 +105,26 @@ def test_links_images_styles_and_other_members_are_kept(tmp_path, layout):
     assert mirrored("a < b") in whole and ("a < b" in whole) is (layout == "bilingual")
 
 
+def test_elements_with_a_prefix_are_declared_or_left_out(tmp_path):
+    body = (
+        '<p>One<o:p>\u00a0</o:p> <y:z>and two</y:z>.</p><svg:svg><svg:path d="M0"/></svg:svg>'
+        '<p>Three <m:math xmlns:m="http://www.w3.org/1998/Math/MathML"><m:mi>x</m:mi></m:math>.</p>'
+        '<math xlink:href="#a" q:r="s"><mi>y</mi></math>'
+    )
+    page = builders.page("T", body).replace(
+        "<html ", '<html xmlns:o="urn:office" xmlns:svg="http://www.w3.org/2000/svg" xmlns:no="urn:no" '
+    )
+    source = builders.write(tmp_path / "a.epub", builders.package({"a.xhtml": page}))
+    with open(tmp_path / "b.epub", "wb") as file:
+        assert write_epub(source, [("Three x.", "Drei.")], file, layout="bilingual", language="de") == 1
+    said = member(tmp_path / "b.epub", "OEBPS/a.xhtml")
+    root = etree.fromstring(said.encode())
+    assert "and two" in said and "y:z" not in said and "q:r" not in said and "urn:no" not in said
+    assert root.find(".//{urn:office}p") is not None
+    assert root.find(".//{http://www.w3.org/2000/svg}path").get("d") == "M0"
+    assert root.find(".//{http://www.w3.org/1998/Math/MathML}mi").text == "x"
+
+
 def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
     source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(2), ncx=True))
     translated("epub", source, tmp_path / "b.epub", "target")

@@ -25,7 +25,8 @@ _SPACES = {
     "svg": {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"},
     "math": {"xmlns": "http://www.w3.org/1998/Math/MathML"},
 }
-_PREFIXES = ("xml", "epub", "xlink")
+_KNOWN = {name[6:]: space for own in _SPACES.values() for name, space in own.items() if name[:6] == "xmlns:"}
+_RESERVED = ("", "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 LINK = "↗"  # stands for a link whose words are somewhere in the translation
 
@@ -37,6 +38,7 @@ class Page:
         self.tree, self._xml = tree, xml
         root = tree.body or tree.root
         self.blocks = list(markup.blocks(root, Counter(), page=not xml)) if root is not None else []
+        self._prefixes = _prefixes(tree) if xml else {}
         self._texts: dict[int, str] = {}
         self._after: dict[int, str] = {}
         self._dropped: set[int] = set()
@@ -96,9 +98,9 @@ class Page:
                 text = self._texts.get(node.mem_id, node.text_content or "")
                 raw = not self._xml and node.parent is not None and node.parent.tag in _RAW
                 yield (text if raw else self._escaped(text)) + after
-            elif tag[:1] in "-!" or node.mem_id in self._dropped or not _NAME.fullmatch(tag):
+            elif tag[:1] in "-!" or node.mem_id in self._dropped:
                 continue
-            elif node.mem_id in self._opened:
+            elif node.mem_id in self._opened or not self._writes(tag):
                 stack.extend(_children(node))
             elif not entering:
                 yield f"</{tag}>{after}"
@@ -121,16 +123,41 @@ class Page:
                 own.pop(name, None)
         if self._xml:
             own = {name: value for name, value in own.items() if self._allowed(name)}
-            own = {**own, **_SPACES.get(tag, {})}
+            own |= _SPACES.get(tag, {})
+            if tag == "html":
+                own |= {f"xmlns:{prefix}": space for prefix, space in self._prefixes.items()}
         said = "".join(f' {name}="{self._escaped(value or "")}"' for name, value in own.items())
         return said + (_language(language, self._xml) if tag == "html" else "")
 
+    def _writes(self, tag: str) -> bool:
+        """Whether an element can be called ``tag``: XML knows no prefix that is not declared."""
+        prefix, colon, _ = tag.partition(":")
+        return bool(_NAME.fullmatch(tag)) and (not self._xml or not colon or prefix in self._prefixes)
+
     def _allowed(self, name: str) -> bool:
         prefix, colon, _ = name.partition(":")
-        return bool(_NAME.fullmatch(name)) and prefix != "xmlns" and (not colon or prefix in _PREFIXES)
+        known = not colon or prefix == "xml" or prefix in self._prefixes
+        return bool(_NAME.fullmatch(name)) and prefix != "xmlns" and known
 
     def _escaped(self, text: str) -> str:
         return html.escape(_NOT_XML.sub("", text))
+
+
+def _prefixes(tree: LexborHTMLParser) -> dict[str, str]:
+    """The prefixes in use and the namespaces that they stand for, wherever the page declares them."""
+    used: set[str] = set()
+    declared: dict[str, str] = {}
+    nodes = tree.root.traverse() if tree.root is not None else ()
+    for node in nodes:
+        own = node.attributes
+        for name in (node.tag or "", *own):
+            prefix, colon, rest = name.partition(":")
+            if colon and prefix == "xmlns" and own.get(name) not in (None, *_RESERVED):
+                declared.setdefault(rest, own[name] or "")
+            elif colon and prefix not in ("xml", "xmlns") and _NAME.fullmatch(prefix):
+                used.add(prefix)
+    declared |= _KNOWN
+    return {prefix: declared[prefix] for prefix in sorted(used) if prefix in declared}
 
 
 def _children(node: LexborNode) -> list[tuple[LexborNode, bool]]:
