@@ -125,6 +125,28 @@ def test_elements_with_a_prefix_are_declared_or_left_out(tmp_path):
     assert root.find(".//{http://www.w3.org/1998/Math/MathML}mi").text == "x"
 
 
+PRE = "<html><pre>One.\nMore.\n\n \nTwo.\n\nThree <b>bold.\n\nFour</b>.\n\n</pre><p>Five.</p></html>"
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_a_text_in_one_node_keeps_what_is_not_translated(tmp_path, count):
+    source = builders.write(tmp_path / "a.html", PRE.encode())
+    texts = passages(source)[0]
+    assert texts == ["One.\nMore.", "Two.", "Three bold.", "Four.", "Five."]
+    pairs, placed = translated("html", source, tmp_path / "b.html", "target", count)
+    assert placed == count
+    assert passages(tmp_path / "b.html")[0] == [text for _, text in pairs] + texts[count:]
+    translated("html", source, tmp_path / "c.html", "bilingual", count)
+    below = [f"{source}\n{text}" for source, text in pairs] + texts[count:]
+    assert passages(tmp_path / "c.html")[0] == below
+
+
+def test_translations_stand_below_their_own_words_within_one_element(tmp_path):
+    source = builders.write(tmp_path / "a.html", b"<html><body><p><i>One.<br><br>Two.</i></p></body></html>")
+    translated("html", source, tmp_path / "b.html", "bilingual")
+    assert passages(tmp_path / "b.html")[0] == ["One.\n.enO", "Two.\n.owT"]
+
+
 def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
     source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(2), ncx=True))
     translated("epub", source, tmp_path / "b.epub", "target")

@@ -39,23 +39,41 @@ class Page:
         root = tree.body or tree.root
         self.blocks = list(markup.blocks(root, Counter(), page=not xml)) if root is not None else []
         self._prefixes = _prefixes(tree) if xml else {}
-        self._texts: dict[int, str] = {}
+        self._owners = self._owned()
+        self._texts: dict[tuple[int, int], str] = {}  # by node and block
+        self._below: dict[tuple[int, int], str] = {}
         self._after: dict[int, str] = {}
         self._dropped: set[int] = set()
         self._opened: set[int] = set()  # elements of which only what is in them is written
 
+    def _owned(self) -> dict[int, list[tuple[int, str]]]:
+        """For each text node, and each element of a line, the blocks that it says something of, and what."""
+        found: dict[int, list[tuple[int, str]]] = {}
+        for number, block in enumerate(self.blocks):
+            for node, share in zip(block.nodes, block.shares, strict=True):
+                found.setdefault(node.mem_id, []).append((number, share))
+                at = node.parent
+                while at is not None and (at.tag or "") not in markup.BLOCKS:
+                    held = found.setdefault(at.mem_id, [])
+                    if not held or held[-1][0] != number:
+                        held.append((number, ""))
+                    at = at.parent
+        return found
+
     def put(self, number: int, text: str, *, layout: str, language: str) -> None:
         """Set ``text`` in the place of block ``number``, or below its words."""
         block = self.blocks[number]
-        spoken = [node for node in block.nodes if (node.text_content or "").strip()] or block.nodes
+        said = zip(block.nodes, block.shares, strict=True)
+        spoken = [node for node, share in said if share.strip()] or block.nodes
         if not spoken:
             return
         if layout == "bilingual":
-            last = _outermost(spoken[-1])
             span = f'<span class="translation"{_language(language, self._xml)}>{self._escaped(text)}</span>'
-            self._after[last.mem_id] = (
-                self._after.get(last.mem_id, "") + ("<br/>" if self._xml else "<br>") + span
-            )
+            below = ("<br/>" if self._xml else "<br>") + span
+            if self._is_shared(spoken[-1]):
+                self._below[spoken[-1].mem_id, number] = below
+            else:
+                self._after[self._outermost(spoken[-1]).mem_id] = below
             return
         main = next((node for node in spoken if _link(node) is None), spoken[0])
         links = {_id(_link(main))}
@@ -63,9 +81,37 @@ class Page:
             link = _link(node)
             new = LINK if link is not None and link.mem_id not in links else ""
             links.add(_id(link))
-            self._say(node, text if node.mem_id == main.mem_id else new)
+            self._texts[node.mem_id, number] = text if node.mem_id == main.mem_id else new
             self._unwrap(node)
         self._dropped |= {node.mem_id for node in block.breaks}
+
+    def _outermost(self, node: LexborNode) -> LexborNode:
+        """The element of a line that holds ``node`` and no word of another paragraph."""
+        above = node.parent
+        while above is not None and len(self._owners.get(above.mem_id, ())) == 1:
+            node, above = above, above.parent
+        return node
+
+    def _is_shared(self, node: LexborNode) -> bool:
+        """Whether a text node says more than its words in one block: another's, or blank lines in <pre>."""
+        owners, whole = self._owners[node.mem_id], node.text_content or ""
+        return len(owners) > 1 or owners[0][1] not in (whole, markup.INNER.sub(" ", whole))
+
+    def _said(self, node: LexborNode) -> str:
+        """The words of a text node, escaped: of each of its blocks, and what stands between them."""
+        whole, owners = node.text_content or "", self._owners.get(node.mem_id, ())
+        if not owners:
+            return self._escaped(whole)
+        if not self._is_shared(node):
+            return self._escaped(self._texts.get((node.mem_id, owners[0][0]), whole))
+        parts, at = [], 0
+        for number, share in owners:
+            start = whole.find(share, at)
+            place = (node.mem_id, number)
+            parts += [self._escaped(whole[at:start]), self._escaped(self._texts.get(place, share))]
+            parts.append(self._below.get(place, ""))
+            at = start + len(share)
+        return "".join(parts) + self._escaped(whole[at:])
 
     def _unwrap(self, node: LexborNode) -> None:
         """Take away the ruby that ``node`` stands in: its readings are those of words that are gone."""
@@ -95,9 +141,8 @@ class Page:
             node, entering = stack.pop()
             tag, after = node.tag or "", self._after.get(node.mem_id, "")
             if tag == "-text":
-                text = self._texts.get(node.mem_id, node.text_content or "")
                 raw = not self._xml and node.parent is not None and node.parent.tag in _RAW
-                yield (text if raw else self._escaped(text)) + after
+                yield ((node.text_content or "") if raw else self._said(node)) + after
             elif tag[:1] in "-!" or node.mem_id in self._dropped:
                 continue
             elif node.mem_id in self._opened or not self._writes(tag):
@@ -178,13 +223,6 @@ def _link(node: LexborNode) -> LexborNode | None:
             return at
         at = at.parent
     return None
-
-
-def _outermost(node: LexborNode) -> LexborNode:
-    """The element of a line that holds ``node``, below the paragraph's own."""
-    while node.parent is not None and (node.parent.tag or "") not in markup.BLOCKS:
-        node = node.parent
-    return node
 
 
 def _id(node: LexborNode | None) -> int:
