@@ -41,7 +41,7 @@ def translated(form, source, target, layout, count=None):
     texts, _ = passages(source)
     pairs = [(text, mirrored(text)) for text in texts][:count]
     with open(target, "wb") as file:
-        placed = WRITE[form](source, pairs, file, layout=layout, language="de")
+        placed = WRITE[form](source, pairs, file, layout=layout, language="de").placed
     return pairs, placed
 
 
@@ -116,7 +116,7 @@ def test_elements_with_a_prefix_are_declared_or_left_out(tmp_path):
     )
     source = builders.write(tmp_path / "a.epub", builders.package({"a.xhtml": page}))
     with open(tmp_path / "b.epub", "wb") as file:
-        assert write_epub(source, [("Three x.", "Drei.")], file, layout="bilingual", language="de") == 1
+        assert write_epub(source, [("Three x.", "Drei.")], file, layout="bilingual", language="de") == (1, 0)
     said = member(tmp_path / "b.epub", "OEBPS/a.xhtml")
     root = etree.fromstring(said.encode())
     assert "and two" in said and "y:z" not in said and "q:r" not in said and "urn:no" not in said
@@ -203,3 +203,33 @@ def test_alignment_finds_a_part_and_cut_paragraphs():
     assert place.aligned(blocks, part) == [None, None, None, "Ja.", "Ein langer. Und mehr.", None]
     assert place.aligned(blocks, [(block, block) for block in blocks]) == blocks
     assert place.aligned(blocks, []) == [None] * 6
+
+
+def test_alignment_goes_on_after_what_is_not_there():
+    blocks = [f"Line {number}." for number in range(200)] + ["Yes.", "No."] * 20
+    wanted = [(block, block.upper()) for block in blocks]
+    wanted[3] = wanted[90] = wanted[92] = wanted[201] = ("Elsewhere.", "ELSEWHERE.")
+    found = place.aligned(blocks, [("Before.", "BEFORE."), *wanted])
+    assert [at for at, text in enumerate(found) if text is None] == [3, 90, 92, 201]
+    assert all(text in (None, blocks[at].upper()) for at, text in enumerate(found))
+    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4)
+    gap = place.aligned(blocks, wanted[:50] + wanted[120:])
+    assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
+    other = [("Yes.", "Ja."), ("Not there.", "Nicht da."), ("Line 7.", "Zeile 7.")]
+    assert place.counted(place.found(blocks, other), other).lost == 2
+
+
+PAGE = (
+    '<html><head prefix="og: http://ogp.me/ns#"><META HTTP-EQUIV="Content-Type" content="text/html; '
+    'charset=windows-1252"><title>t</title></head><body><p>Привет, мир.</p><p>Два.</p></body></html>'
+)
+
+
+def test_a_page_in_another_encoding_is_read_as_it_was_and_says_utf_8(tmp_path):
+    source = builders.write(tmp_path / "a.html", PAGE.encode("cp1251"))
+    with open(tmp_path / "b.html", "wb") as file:
+        pairs = [("Привет, мир.", "Hello.")]
+        count = write_html(source, pairs, file, language="en", encoding="windows-1251")
+    said = (tmp_path / "b.html").read_text("utf-8")
+    assert count == (1, 0) and "<p>Hello.</p><p>Два.</p>" in said
+    assert said.count("charset") == 1 and '#"><meta charset="utf-8"><title>' in said

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,15 +21,20 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
-def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole document in one piece; made anew where none can be read again."""
+def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+    """The whole document in one piece; made anew where none can be read again.
+
+    Returns how many translated paragraphs have no place in it.
+    """
     held = io.BytesIO()
     if not place.rewrites(translation, "docx"):
         _new(translation, layout).save(held)
         yield held.getvalue()
-        return
-    write_docx(translation.path, place.pairs(translation), held, layout=layout, language=translation.tgt)
+        return 0
+    paragraphs = place.pairs(translation)
+    count = write_docx(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
     yield held.getvalue()
+    return count.lost
 
 
 def _new(translation: Any, layout: str) -> Any:
@@ -54,11 +59,11 @@ def write_docx(
     layout: str = "target",
     language: str,
     title: str = "",
-) -> int:
+) -> place.Count:
     """Write the document at ``source`` to ``target`` with ``paragraphs`` (source, translation) in place.
 
     What has no translation stays as it is, and so do footnotes, which lie in a part of their own.
-    How many paragraphs were put in place. Raises what reading the document raises.
+    Raises what reading the document raises.
     """
     data = place.source(source)
     try:
@@ -67,15 +72,17 @@ def write_docx(
         data.close()
     known, notes = wordml.styles(docx.styles_of(document)), docx.notes_of(document)
     blocks = list(wordml.paragraphs(document.element.body, known, notes, Counter()))
-    texts = place.aligned([block.text for block in blocks], paragraphs)
-    placed = sum(
-        _put(block.nodes, text, layout) for block, text in zip(blocks, texts, strict=True) if text is not None
-    )
+    spans = place.found([block.text for block in blocks], paragraphs)
+    placed = [
+        span
+        for block, span, text in zip(blocks, spans, place.said(spans, paragraphs), strict=True)
+        if text is not None and _put(block.nodes, text, layout)
+    ]
     document.core_properties.language = language
     if title:
         document.core_properties.title = title
     document.save(target)
-    return placed
+    return place.counted(placed, paragraphs)
 
 
 def _put(nodes: Sequence[Any], text: str, layout: str) -> bool:

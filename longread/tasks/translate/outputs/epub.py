@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,19 +22,23 @@ BINARY = True
 _SIGNED = "META-INF/signatures.xml"  # what is signed there is no longer what it was
 
 
-def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole book, from a temporary file; made anew where no EPUB can be read again."""
+def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+    """The whole book, from a temporary file; made anew where no EPUB can be read again.
+
+    Returns how many translated paragraphs have no place in it.
+    """
     import tempfile
 
     if not place.rewrites(translation, "epub"):
         yield from new_epub.write(translation, layout)
-        return
+        return 0
     with tempfile.TemporaryFile(prefix="longread-") as held:
         paragraphs = place.pairs(translation)
-        write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
+        count = write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
         held.seek(0)
         while chunk := held.read(1 << 18):
             yield chunk
+    return count.lost
 
 
 def write_epub(
@@ -45,18 +49,18 @@ def write_epub(
     layout: str = "target",
     language: str,
     title: str = "",
-) -> int:
+) -> place.Count:
     """Write the EPUB at ``source`` to ``target`` with ``paragraphs`` (source, translation) in their places.
 
     What has no translation stays as it is. ``title`` replaces the book's; without it the title
-    is translated where the book itself has it as a paragraph. How many paragraphs were put in place.
-    Raises what reading the book raises.
+    is translated where the book itself has it as a paragraph. Raises what reading the book raises.
     """
     data = place.source(source)
     try:
         with Archive(data, "EPUB") as archive:
             package = opf.package(archive)
-            texts = place.aligned(list(_blocks(archive, package)), paragraphs)
+            spans = place.found(list(_blocks(archive, package)), paragraphs)
+            texts = place.said(spans, paragraphs)
             names = book.Names(paragraphs, layout)
             with (
                 zipfile.ZipFile(stream.reader(data)) as old,
@@ -81,7 +85,7 @@ def write_epub(
                 _copy(old, new, {"mimetype", _SIGNED, *package.spine, *made})
     finally:
         data.close()
-    return sum(text is not None for text in texts)
+    return place.counted(spans, paragraphs)
 
 
 def _page(archive: Archive, member: str) -> pages.Page:

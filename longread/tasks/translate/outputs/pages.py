@@ -149,8 +149,8 @@ class Page:
                 stack.extend(_children(node))
             elif not entering:
                 yield f"</{tag}>{after}"
-            elif self._xml and tag == "meta" and "http-equiv" in node.attributes:
-                continue  # says an encoding that no longer holds, in a way that XHTML does not allow
+            elif tag == "meta" and self._declares(node):
+                continue
             elif tag in _VOID:
                 end = "/>" if self._xml else ">"
                 yield f"<{tag}{self._attributes(node, tag, language, layout)}{end}{after}"
@@ -158,6 +158,8 @@ class Page:
                 yield f"<title>{self._escaped(title)}</title>"
             else:
                 yield f"<{tag}{self._attributes(node, tag, language, layout)}>"
+                if tag == "head" and not self._xml:
+                    yield '<meta charset="utf-8">'
                 stack.append((node, False))
                 stack.extend(_children(node))
 
@@ -173,6 +175,13 @@ class Page:
                 own |= {f"xmlns:{prefix}": space for prefix, space in self._prefixes.items()}
         said = "".join(f' {name}="{self._escaped(value or "")}"' for name, value in own.items())
         return said + (_language(language, self._xml) if tag == "html" else "")
+
+    def _declares(self, node: LexborNode) -> bool:
+        """Whether a ``meta`` says an encoding, which no longer holds, or in a way that is not XHTML's."""
+        own = node.attributes
+        if self._xml:
+            return "http-equiv" in own or (own.get("charset") or "utf-8").lower() != "utf-8"
+        return "charset" in own or (own.get("http-equiv") or "").lower() == "content-type"
 
     def _writes(self, tag: str) -> bool:
         """Whether an element can be called ``tag``: XML knows no prefix that is not declared."""
