@@ -157,6 +157,45 @@ def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
     assert 'version="3.0"' in opf and 'properties="nav"' in opf and 'toc="' in opf
 
 
+def spoilt(data, name):
+    """The archive with a wrong sum for ``name``."""
+    held = bytearray(data)
+    at = data.rindex(name.encode())
+    held[at - 46 + 16] ^= 0xFF  # in the list at the end
+    return bytes(held)
+
+
+def test_an_epub_that_is_damaged_in_places_is_written_as_far_as_it_is_read(tmp_path):
+    pages = {f"c{number}.xhtml": builders.page("T", f"<p>Number {number}.</p>") for number in range(4)}
+    ncx = "<ncx><navMap><navPoint><navLabel><text>A&nbsp;b</text></navLabel></navPoint></navMap></ncx>"
+    extra = {"OEBPS/i.png": b"\x89PNG" * 99, "OEBPS/j.png": b"\x00" * 5000}
+    data = spoilt(builders.package(pages, {"toc.ncx": ncx}, extra=extra), "OEBPS/i.png")
+    data = spoilt(data, "OEBPS/c1.xhtml")
+    place_of = data.index(b"OEBPS/j.png") + len("OEBPS/j.png")
+    data = data[:place_of] + b"\xff" * 4 + data[place_of + 4 :]
+    source = builders.write(tmp_path / "a.epub", data)
+    assert passages(source)[0] == ["Number 0.", "Number 2.", "Number 3."]
+    _, placed = translated("epub", source, tmp_path / "b.epub", "target")
+    assert placed == 3
+    with zipfile.ZipFile(tmp_path / "b.epub") as book:
+        assert book.testzip() is None and book.read("OEBPS/i.png") == b"\x89PNG" * 99
+        assert "OEBPS/j.png" not in book.namelist() and book.read("OEBPS/toc.ncx").decode() == ncx
+        assert book.read("OEBPS/c1.xhtml").decode() == pages["c1.xhtml"]
+    assert ".2 rebmuN" in passages(tmp_path / "b.epub")[0]
+
+
+def test_a_package_without_namespace_or_metadata_is_written(tmp_path):
+    data = builders.package({"a.xhtml": builders.page("T", "<p>One.</p>")})
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    package = members["OEBPS/book.opf"].decode().replace('xmlns="http://www.idpf.org/2007/opf"', "")
+    begin, end = package.index("<metadata"), package.index("<manifest")
+    members["OEBPS/book.opf"] = package[:begin] + package[end:]
+    source = builders.write(tmp_path / "a.epub", builders.archive(members))
+    translated("epub", source, tmp_path / "b.epub", "target")
+    assert passages(tmp_path / "b.epub")[0] == [".enO"]
+
+
 def test_word_keeps_its_styles(tmp_path):
     source = builders.write(tmp_path / "a.docx", builders.rich_docx())
     translated("docx", source, tmp_path / "b.docx", "target")

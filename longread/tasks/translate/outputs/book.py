@@ -9,16 +9,17 @@ from __future__ import annotations
 import html
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from lxml import etree
 
+from longread.errors import InputError
 from longread.reader.formats import markup, opf
 from longread.reader.formats.archive import Archive, resolve
 from longread.tasks.translate.outputs import pages
 from longread.tasks.translate.outputs.place import letters
 
-_OPF = "http://www.idpf.org/2007/opf"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _DC = "http://purl.org/dc/elements/1.1/"
 _PAGE = "application/xhtml+xml"
@@ -52,19 +53,21 @@ def made(
     new: dict[str, str] = {}
     nav = package.nav if package.nav in archive else ""
     if nav and nav not in package.spine:
-        new[nav] = _nav(archive, nav, names, language)
+        with suppress(InputError):  # contents that cannot be read stay as they are, as for the reader
+            new[nav] = _nav(archive, nav, names, language)
     elif not nav:
         nav = posixpath.join(posixpath.dirname(package.path), "longread-nav.xhtml")
         new[nav] = _new_nav(archive, package, names, language, nav)
         item = {"id": "longread-nav", "href": "longread-nav.xhtml", "media-type": _PAGE, "properties": "nav"}
-        etree.SubElement(root.find(f"{{{_OPF}}}manifest"), f"{{{_OPF}}}item", item)
+        _add(_part(root, "manifest"), "item", item)
     if package.ncx in archive:
-        new[package.ncx] = _ncx(archive, package.ncx, names, language)
+        with suppress(InputError, etree.XMLSyntaxError):
+            new[package.ncx] = _ncx(archive, package.ncx, names, language)
     _describe(root, names, language, title)
-    for item in root.iter(f"{{{_OPF}}}item"):
+    for item in root.iter("{*}item"):
         place = resolve(package.path, item.get("href", ""))
         if item.get("media-type") == "application/x-dtbncx+xml":
-            root.find(f"{{{_OPF}}}spine").set("toc", item.get("id", ""))
+            _part(root, "spine").set("toc", item.get("id", ""))
         if place and place[0] in drawn and "svg" not in (said := item.get("properties", "").split()):
             item.set("properties", " ".join([*said, "svg"]))
     new[package.path] = _text(root)
@@ -74,8 +77,8 @@ def made(
 def _describe(root: Any, names: Names, language: str, title: str) -> None:
     """Language and title, and what EPUB 2 allowed and EPUB 3 does not."""
     root.set("version", "3.0")
-    metadata = root.find(f"{{{_OPF}}}metadata")
-    for nested in metadata.findall(f"{{{_OPF}}}dc-metadata") + metadata.findall(f"{{{_OPF}}}x-metadata"):
+    metadata = _part(root, "metadata")
+    for nested in metadata.findall("{*}dc-metadata") + metadata.findall("{*}x-metadata"):
         metadata.extend(list(nested))
         metadata.remove(nested)
     seen: set[str] = set()
@@ -95,8 +98,20 @@ def _describe(root: Any, names: Names, language: str, title: str) -> None:
         if node.get("property") == "dcterms:modified":
             seen.add("modified")
     if "modified" not in seen:
-        node = etree.SubElement(metadata, f"{{{_OPF}}}meta", {"property": "dcterms:modified"})
+        node = _add(metadata, "meta", {"property": "dcterms:modified"})
         node.text = "2000-01-01T00:00:00Z"  # no clock: the same translation is the same file
+
+
+def _part(root: Any, name: str) -> Any:
+    """The part of a package called ``name``; readers find it without its namespace, and do without it."""
+    found = root.find(f"{{*}}{name}")
+    return found if found is not None else _add(root, name, {})
+
+
+def _add(parent: Any, name: str, attributes: dict[str, str]) -> Any:
+    """A new element in ``parent``, in the namespace that it has itself."""
+    space = etree.QName(parent).namespace
+    return etree.SubElement(parent, f"{{{space}}}{name}" if space else name, attributes)
 
 
 def _nav(archive: Archive, member: str, names: Names, language: str) -> str:

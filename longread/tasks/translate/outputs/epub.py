@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from longread.reader.formats import markup, opf, stream
-from longread.reader.formats.archive import Archive
+from longread.errors import InputError
+from longread.reader.formats import html, markup, opf, stream
+from longread.reader.formats.archive import DAMAGE, Absurd, Archive
 from longread.tasks.translate.outputs import book, new_epub, pages, place
 
 BINARY = True
@@ -68,9 +69,13 @@ def write_epub(
             ):
                 new.writestr(_info("mimetype", zipfile.ZIP_STORED), "application/epub+zip")
                 at = 0
+                written: set[str] = set()
                 drawn: set[str] = set()
                 for member in package.spine:
                     page = _page(archive, member)
+                    if page is None:
+                        continue
+                    written.add(member)
                     for number in range(len(page.blocks)):
                         text = texts[at + number]
                         if text is not None:
@@ -82,34 +87,57 @@ def write_epub(
                 made = book.made(archive, package, names, language=language, title=title, drawn=drawn)
                 for member, content in made.items():
                     new.writestr(_info(member), content)
-                _copy(old, new, {"mimetype", _SIGNED, *package.spine, *made})
+                _copy(old, new, {"mimetype", _SIGNED, *written, *made})
     finally:
         data.close()
     return place.counted(spans, paragraphs)
 
 
-def _page(archive: Archive, member: str) -> pages.Page:
-    return pages.Page(markup.parse(markup.decoded(archive.read(member)), xml=True), xml=True)
+def _page(archive: Archive, member: str) -> pages.Page | None:
+    """A chapter; None for one that is damaged, which the reader passes over as well."""
+    try:
+        return pages.Page(
+            html.tree_of(markup.decoded(archive.read(member)), archive.name, xml=True), xml=True
+        )
+    except Absurd:
+        raise
+    except InputError:
+        return None
 
 
 def _blocks(archive: Archive, package: opf.Package) -> Iterator[str]:
     for member in package.spine:
-        tree = markup.parse(markup.decoded(archive.read(member)), xml=True)
-        root = tree.body or tree.root
-        if root is not None:
-            yield from (block.text for block in markup.blocks(root, Counter()))
+        page = _page(archive, member)
+        if page is not None:
+            yield from (block.text for block in page.blocks)
 
 
 def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str]) -> None:
-    """Every other member as it is; names that lead out of the archive stay behind."""
+    """Every other member as it is; names that lead out of the archive stay behind, and what cannot be had."""
     for info in old.infolist():
         name = info.filename
         if name in done or name.startswith("/") or ".." in name.split("/") or name.endswith("/"):
             continue
         done.add(name)
+        # A picture with a wrong sum is shown by those who never look at the sum, and is none of ours to drop.
+        unsummed = copy(info)
+        del unsummed.CRC
+        if not _unpacks(old, unsummed):
+            continue
         stored = zipfile.ZIP_STORED if info.compress_type == zipfile.ZIP_STORED else zipfile.ZIP_DEFLATED
-        with old.open(info) as content, new.open(_info(name, stored), "w") as copied:
+        with old.open(unsummed) as content, new.open(_info(name, stored), "w") as copied:
             shutil.copyfileobj(content, copied, 1 << 18)
+
+
+def _unpacks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a member can be read to its end: half of one cannot be taken back from a new archive."""
+    try:
+        with archive.open(info) as content:
+            while content.read(1 << 18):
+                pass
+    except (*DAMAGE, RuntimeError):
+        return False
+    return True
 
 
 def _info(name: str, how: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:
