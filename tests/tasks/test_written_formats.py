@@ -157,6 +157,30 @@ def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
     assert 'version="3.0"' in opf and 'properties="nav"' in opf and 'toc="' in opf
 
 
+@pytest.mark.parametrize("layout", ["target", "bilingual"])
+@pytest.mark.parametrize(("here", "there"), [("ja", "en"), ("en", "he"), ("he", "ar")])
+def test_pages_turn_as_the_language_of_the_book_runs(tmp_path, layout, here, there):
+    turned = ' page-progression-direction="rtl"'
+    data = builders.package({"a.xhtml": builders.page("T", "<p>One.</p>", here)}, language=here)
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    if here != "en":
+        members["OEBPS/book.opf"] = members["OEBPS/book.opf"].replace(b"<spine", f"<spine{turned}".encode())
+    source = builders.write(tmp_path / "a.epub", builders.archive(members))
+    with open(tmp_path / "b.epub", "wb") as file:
+        write_epub(source, [("One.", "Other.")], file, layout=layout, language=there)
+    rtl = there != "en" if layout == "target" else here != "en"
+    assert (turned in member(tmp_path / "b.epub", "OEBPS/book.opf")) is rtl
+    root = etree.fromstring(member(tmp_path / "b.epub", "OEBPS/a.xhtml").encode())
+    own = there if layout == "target" else here
+    assert root.get("lang") == root.get("{http://www.w3.org/XML/1998/namespace}lang") == own
+    if layout == "target":
+        assert root.get("dir") == ("ltr" if there == "en" else "rtl")
+    else:
+        said = next(root.iter("{*}span"))
+        assert root.get("dir") is None and (said.get("lang"), said.text) == (there, "Other.")
+
+
 def spoilt(data, name):
     """The archive with a wrong sum for ``name``."""
     held = bytearray(data)

@@ -18,7 +18,7 @@ from longread.errors import InputError
 from longread.reader.formats import markup, opf
 from longread.reader.formats.archive import Archive, resolve
 from longread.tasks.translate.outputs import pages
-from longread.tasks.translate.outputs.place import letters
+from longread.tasks.translate.outputs.place import direction, letters
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _DC = "http://purl.org/dc/elements/1.1/"
@@ -27,10 +27,13 @@ _HEADING = 300  # characters; what is longer is no entry of a table of contents
 
 
 class Names:
-    """What the entries of the contents are called now: as the paragraphs with the same letters."""
+    """What the entries of the contents are called now: as the paragraphs with the same letters.
+
+    ``both`` in the bilingual layout: the old name and the new.
+    """
 
     def __init__(self, paragraphs: Sequence[tuple[str, str]], layout: str) -> None:
-        self._both = layout == "bilingual"
+        self.both = layout == "bilingual"
         self._known: dict[str, str] = {}
         for source, target in paragraphs:
             if len(source) <= _HEADING:
@@ -39,7 +42,7 @@ class Names:
     def of(self, text: str) -> str | None:
         """The new words for ``text``, None where it was not translated."""
         found = self._known.get(letters(text).casefold())
-        return f"{' '.join(text.split())} · {found}" if found and self._both else found
+        return f"{' '.join(text.split())} · {found}" if found and self.both else found
 
 
 def made(
@@ -64,6 +67,8 @@ def made(
         with suppress(InputError, etree.XMLSyntaxError):
             new[package.ncx] = _ncx(archive, package.ncx, names, language)
     _describe(root, names, language, title)
+    if not names.both:
+        _turn(_part(root, "spine"), language)
     for item in root.iter("{*}item"):
         place = resolve(package.path, item.get("href", ""))
         if item.get("media-type") == "application/x-dtbncx+xml":
@@ -72,6 +77,13 @@ def made(
             item.set("properties", " ".join([*said, "svg"]))
     new[package.path] = _text(root)
     return new
+
+
+def _turn(spine: Any, language: str) -> None:
+    """Pages follow one another as the lines of ``language`` run."""
+    spine.attrib.pop("page-progression-direction", None)
+    if direction(language) == "rtl":
+        spine.set("page-progression-direction", "rtl")
 
 
 def _describe(root: Any, names: Names, language: str, title: str) -> None:

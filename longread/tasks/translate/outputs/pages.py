@@ -165,7 +165,7 @@ class Page:
 
     def _attributes(self, node: LexborNode, tag: str, language: str, layout: str) -> str:
         own = dict(node.attributes)
-        if tag == "html" or layout == "target":
+        if layout == "target":  # in the other each translation says its own
             for name in ("lang", "xml:lang", "dir"):
                 own.pop(name, None)
         if self._xml:
@@ -174,7 +174,8 @@ class Page:
             if tag == "html":
                 own |= {f"xmlns:{prefix}": space for prefix, space in self._prefixes.items()}
         said = "".join(f' {name}="{self._escaped(value or "")}"' for name, value in own.items())
-        return said + (_language(language, self._xml) if tag == "html" else "")
+        whole = tag == "html" and layout == "target"
+        return said + (_language(language, self._xml) if whole else "")
 
     def _declares(self, node: LexborNode) -> bool:
         """Whether a ``meta`` says an encoding, which no longer holds, or in a way that is not XHTML's."""
