@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from docx import Document
+from docx.oxml import parse_xml
 from lxml import etree
 
 from longread.reader import open_document
@@ -258,6 +259,60 @@ def test_readings_in_word_go_too(tmp_path):
         write_docx(source, [("本を読む。", "Reads a book.")], file, layout="target", language="en")
     said = member(tmp_path / "b.docx", "word/document.xml")
     assert "Reads a book." in said and "ほん" not in said and "w:ruby" not in said
+
+
+@pytest.mark.parametrize("layout", ["target", "bilingual"])
+def test_a_row_of_a_table_is_shared_among_its_cells(tmp_path, layout):
+    table = (
+        "<table><tr><th>One</th><td></td><td><b>Two</b> three</td></tr><tr><td>x</td><td>y</td></tr></table>"
+    )
+    web = builders.write(tmp_path / "a.html", f"<html><body>{table}</body></html>".encode())
+    assert passages(web)[0] == ["One | | Two three", "x | y"]
+    pairs = [("One | | Two three", "Eins | | Zwei drei"), ("x | y", "x und y")]
+    with open(tmp_path / "b.html", "wb") as file:
+        write_html(web, pairs, file, layout=layout, language="de")
+    word = builders.write(tmp_path / "a.docx", builders.rich_docx())
+    with open(tmp_path / "b.docx", "wb") as file:
+        write_docx(word, [("cell 0 | cell 1", "Zelle 0 | Zelle 1")], file, layout=layout, language="de")
+    rows = Document(str(tmp_path / "b.docx")).tables[0].rows
+    said = (tmp_path / "b.html").read_text("utf-8")
+    if layout == "target":
+        assert "<th>Eins</th><td></td><td><b>Zwei drei</b></td>" in said
+        assert "<td>x und y</td><td></td>" in said
+        assert [cell.text for cell in rows[0].cells] == ["Zelle 0", "Zelle 1"]
+    else:
+        assert "One<br><span" in said and "Zwei drei</span></td>" in said and "y<br><span" in said
+        assert [cell.text for cell in rows[0].cells] == ["cell 0\nZelle 0", "cell 1\nZelle 1"]
+    assert [cell.text for cell in rows[1].cells] == ["cell 2", "cell 3"]
+
+
+def test_tabs_breaks_and_hyphens_of_words_that_are_gone_go_too(tmp_path):
+    word = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    document = Document()
+    runs = (
+        '<w:pPr><w:tabs><w:tab w:val="left" w:pos="9"/></w:tabs></w:pPr><w:r><w:tab/><w:t>well</w:t>'
+        "<w:noBreakHyphen/><w:t>known</w:t><w:tab/><w:t>and</w:t></w:r><w:r><w:br/></w:r>"
+        '<w:r><w:br w:type="page"/><w:t>on</w:t><w:br/></w:r>'
+    )
+    document.element.body.insert_element_before(parse_xml(f"<w:p {word}>{runs}</w:p>"), "w:sectPr")
+    document.save(tmp_path / "a.docx")
+    with open(tmp_path / "b.docx", "wb") as file:
+        pairs = [("well-known and on", "bekannt\x0b und\x00 weiter")]
+        assert write_docx(tmp_path / "a.docx", pairs, file, language="de", title="T\x01") == (1, 0)
+    after = Document(str(tmp_path / "b.docx"))
+    signs = [etree.QName(node).localname for node in after.paragraphs[0]._p.iter("{*}tab", "{*}br", "{*}t")]
+    assert signs == ["tab", "tab", "t", "t", "t", "br", "t", "br"]
+    assert after.paragraphs[0].text.strip() == "bekannt und weiter" and after.core_properties.title == "T"
+    assert "noBreakHyphen" not in member(tmp_path / "b.docx", "word/document.xml")
+
+
+def test_contents_take_no_sign_that_xml_does_not_allow(tmp_path):
+    source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(1), ncx=True))
+    pairs = [(text, f"\x02{text}\ufffe") for text in passages(source)[0]]
+    with open(tmp_path / "b.epub", "wb") as file:
+        write_epub(source, pairs, file, language="de", title="\x03New")
+    assert "<text>Chapter 1" in member(tmp_path / "b.epub", "OEBPS/toc.ncx")
+    assert "<dc:title>New<" in member(tmp_path / "b.epub", "OEBPS/book.opf")
 
 
 def test_alignment_finds_a_part_and_cut_paragraphs():

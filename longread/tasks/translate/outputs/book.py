@@ -17,7 +17,7 @@ from lxml import etree
 from longread.errors import InputError
 from longread.reader.formats import markup, opf
 from longread.reader.formats.archive import Archive, resolve
-from longread.tasks.translate.outputs import pages
+from longread.tasks.translate.outputs import leaves, pages
 from longread.tasks.translate.outputs.place import direction, letters
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -37,7 +37,7 @@ class Names:
         self._known: dict[str, str] = {}
         for source, target in paragraphs:
             if len(source) <= _HEADING:
-                self._known.setdefault(letters(source).casefold(), target)
+                self._known.setdefault(letters(source).casefold(), leaves.allowed(target))
 
     def of(self, text: str) -> str | None:
         """The new words for ``text``, None where it was not translated."""
@@ -105,7 +105,7 @@ def _describe(root: Any, names: Names, language: str, title: str) -> None:
         if tag == "language":
             node.text = language
         elif tag == "title" and "title" not in seen:
-            node.text = title or names.of(node.text or "") or node.text
+            node.text = leaves.allowed(title) or names.of(node.text or "") or node.text
         seen.add(tag)
         if node.get("property") == "dcterms:modified":
             seen.add("modified")

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from longread.reader.formats import markup
+from longread.tasks.translate.outputs import place
 from longread.tasks.translate.outputs.place import direction
 
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -61,29 +62,49 @@ class Page:
         return found
 
     def put(self, number: int, text: str, *, layout: str, language: str) -> None:
-        """Set ``text`` in the place of block ``number``, or below its words."""
+        """Set ``text`` in the place of block ``number``, or below its words; of a row, in its cells."""
         block = self.blocks[number]
-        said = zip(block.nodes, block.shares, strict=True)
-        spoken = [node for node, share in said if share.strip()] or block.nodes
-        if not spoken:
-            return
-        if layout == "bilingual":
-            span = f'<span class="translation"{_language(language, self._xml)}>{self._escaped(text)}</span>'
-            below = ("<br/>" if self._xml else "<br>") + span
-            if self._is_shared(spoken[-1]):
-                self._below[spoken[-1].mem_id, number] = below
-            else:
-                self._after[self._outermost(spoken[-1]).mem_id] = below
-            return
+        cells: dict[int, list[LexborNode]] = {}
+        spoken: dict[int, list[LexborNode]] = {}
+        for node, share in zip(block.nodes, block.shares, strict=True):
+            cell = _id(_cell(node))
+            cells.setdefault(cell, []).append(node)
+            if share.strip():
+                spoken.setdefault(cell, []).append(node)
+        parts = place.by_cells(block.text, text, len(spoken))
+        if parts:
+            sets = [
+                (cells[cell], nodes, part) for (cell, nodes), part in zip(spoken.items(), parts, strict=True)
+            ]
+        else:
+            sets = [(block.nodes, [node for nodes in spoken.values() for node in nodes] or block.nodes, text)]
+        for nodes, said, part in sets:
+            if said and layout == "bilingual":
+                self._add(number, said[-1], part, language)
+            elif said:
+                self._replace(number, nodes, said, part)
+        if layout != "bilingual":
+            self._dropped |= {node.mem_id for node in block.breaks}
+
+    def _add(self, number: int, last: LexborNode, text: str, language: str) -> None:
+        """Set ``text`` below the words of block ``number`` that end in the text node ``last``."""
+        span = f'<span class="translation"{_language(language, self._xml)}>{self._escaped(text)}</span>'
+        below = ("<br/>" if self._xml else "<br>") + span
+        if self._is_shared(last):
+            self._below[last.mem_id, number] = below
+        else:
+            self._after[self._outermost(last).mem_id] = below
+
+    def _replace(self, number: int, nodes: list[LexborNode], spoken: list[LexborNode], text: str) -> None:
+        """Set ``text`` in the place of what ``nodes`` say in block ``number``; ``spoken`` have words."""
         main = next((node for node in spoken if _link(node) is None), spoken[0])
         links = {_id(_link(main))}
-        for node in block.nodes:
+        for node in nodes:
             link = _link(node)
             new = LINK if link is not None and link.mem_id not in links else ""
             links.add(_id(link))
             self._texts[node.mem_id, number] = text if node.mem_id == main.mem_id else new
             self._unwrap(node)
-        self._dropped |= {node.mem_id for node in block.breaks}
 
     def _outermost(self, node: LexborNode) -> LexborNode:
         """The element of a line that holds ``node`` and no word of another paragraph."""
@@ -107,9 +128,9 @@ class Page:
         parts, at = [], 0
         for number, share in owners:
             start = whole.find(share, at)
-            place = (node.mem_id, number)
-            parts += [self._escaped(whole[at:start]), self._escaped(self._texts.get(place, share))]
-            parts.append(self._below.get(place, ""))
+            key = (node.mem_id, number)
+            parts += [self._escaped(whole[at:start]), self._escaped(self._texts.get(key, share))]
+            parts.append(self._below.get(key, ""))
             at = start + len(share)
         return "".join(parts) + self._escaped(whole[at:])
 
@@ -233,6 +254,14 @@ def _link(node: LexborNode) -> LexborNode | None:
             return at
         at = at.parent
     return None
+
+
+def _cell(node: LexborNode) -> LexborNode | None:
+    """The cell of a table that a text node stands in."""
+    at = node.parent
+    while at is not None and at.tag not in ("td", "th"):
+        at = at.parent
+    return at
 
 
 def _id(node: LexborNode | None) -> int:

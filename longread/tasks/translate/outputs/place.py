@@ -6,6 +6,7 @@ white space and unseen characters are not what they were. Knows no format.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from longread.reader.files import Bytes, open_bytes
 from longread.reader.formats import gz
 
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi")
+_BAR = re.compile(r"\s*\|\s*")  # what the readers put between the cells of a row
 _AHEAD, _FAR = 50, 2000  # where a paragraph is not found: so many are looked for, in so many blocks
 
 
@@ -153,6 +155,15 @@ class _Search:
         after = self._after[number]
         ends = span.stop == len(self._wanted) or not after
         return ends or self._count[self._keys[number]] == 1 or after.startswith(self._wanted[span.stop])
+
+
+def by_cells(source: str, target: str, cells: int) -> list[str] | None:
+    """The ``target`` of a row of a table, for each of the ``cells`` with words; None where it has others."""
+    before, after = _BAR.split(source.strip()), _BAR.split(target.strip())
+    if cells < 2 or list(map(bool, before)) != list(map(bool, after)):
+        return None
+    new = list(filter(None, after))
+    return new if len(new) == cells else None
 
 
 def letters(text: str) -> str:
