@@ -219,6 +219,10 @@ def test_a_package_without_namespace_or_metadata_is_written(tmp_path):
     source = builders.write(tmp_path / "a.epub", builders.archive(members))
     translated("epub", source, tmp_path / "b.epub", "target")
     assert passages(tmp_path / "b.epub")[0] == [".enO"]
+    parts = [
+        etree.QName(part) for part in etree.fromstring(member(tmp_path / "b.epub", "OEBPS/book.opf").encode())
+    ]
+    assert sorted(map(str, parts)) == ["manifest", "metadata", "spine"]
 
 
 def test_word_keeps_its_styles(tmp_path):
@@ -333,6 +337,9 @@ def test_alignment_goes_on_after_what_is_not_there():
     assert place.counted(place.found(blocks, wanted), wanted) == (236, 4)
     gap = place.aligned(blocks, wanted[:50] + wanted[120:])
     assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
+    lost = [(f"Not line {number}.", "") for number in range(70)]
+    found = place.aligned(blocks, wanted[:20] + lost + wanted[20:80])
+    assert [at for at, text in enumerate(found[:81]) if text is None] == [3, 80]
     other = [("Yes.", "Ja."), ("Not there.", "Nicht da."), ("Line 7.", "Zeile 7.")]
     assert place.counted(place.found(blocks, other), other).lost == 2
 
