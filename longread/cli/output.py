@@ -12,11 +12,14 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import OutputError
 from ..places import data_dir, private_dir
+
+_PATIENCE = 20.0  # seconds; who holds the list longer than that has stopped working
 
 
 class OutputFile:
@@ -44,7 +47,9 @@ class OutputFile:
             self._spare = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
             if _kind(self.path.parent) != stat.S_IFDIR:
                 raise OutputError(f"{self.path.parent} does not exist", "make that folder first")
-            self._check(self.path)
+            if self.path.exists():
+                with _alone():
+                    self._check(self.path)
             self._prove()
         except OSError as error:
             raise self._failed(error) from None
@@ -73,10 +78,16 @@ class OutputFile:
                 return str(place)
             os.fsync(self._file.fileno())
             self._file.close()
-            self._check(place)
-            if place.exists():
-                self._spare.chmod(place.stat().st_mode & 0o777)
-            os.replace(self._spare, place)
+            with _alone():
+                self._check(place)
+                if place.exists():
+                    self._spare.chmod(place.stat().st_mode & 0o777)
+                # Noted before it is there and again after: whoever is killed between leaves a file that
+                # the list knows, the old one or the new.
+                mark = _fingerprint(self._spare)
+                _remember(place, [*_marks(place), mark])
+                os.replace(self._spare, place)
+                _remember(place, mark)
             _sync_folder(place.parent)
         except OSError as error:
             self.discard()
@@ -84,7 +95,6 @@ class OutputFile:
         except OutputError:
             self.discard()
             raise
-        _remember(place)
         if not partial:
             self._drop_partial()
         return str(place)
@@ -109,12 +119,7 @@ class OutputFile:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _check(self, place: Path) -> None:
-        if (
-            not self.direct
-            and not self.force
-            and place.exists()
-            and _ledger().get(str(place)) != _fingerprint(place)
-        ):
+        if not self.direct and not self.force and place.exists() and _fingerprint(place) not in _marks(place):
             raise OutputError(
                 f"{place} exists, and longread did not write it or it has changed since",
                 "choose another --output, or replace it with --force",
@@ -122,7 +127,7 @@ class OutputFile:
 
     def _drop_partial(self) -> None:
         partial = self.path.with_name(self.path.name + ".partial")
-        if partial.is_file() and _ledger().get(str(partial)) == _fingerprint(partial):
+        if partial.is_file() and _fingerprint(partial) in _marks(partial):
             partial.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> OutputError:
@@ -161,9 +166,16 @@ def _ledger() -> dict[str, object]:
     return table if isinstance(table, dict) else {}
 
 
-def _remember(place: Path) -> None:
+def _marks(place: Path) -> list[object]:
+    """The fingerprints by which the file at ``place`` is longread's: one, or two while it is replaced."""
+    known = _ledger().get(str(place))
+    return known if isinstance(known, list) else [known] if known else []
+
+
+def _remember(place: Path, marks: object) -> None:
+    """Note what stands at ``place``; what is gone is forgotten. For a caller that is ``_alone``."""
     table = {path: mark for path, mark in _ledger().items() if os.path.exists(path)}
-    table[str(place)] = _fingerprint(place)
+    table[str(place)] = marks
     spare = _ledger_file().with_name(f"outputs.json.{os.getpid()}")
     # Without the list a later run asks for --force; that is no reason to fail this one.
     with contextlib.suppress(OSError):
@@ -172,7 +184,23 @@ def _remember(place: Path) -> None:
             os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
         ) as file:
             json.dump(table, file, indent=0, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(spare, _ledger_file())
+        _sync_folder(spare.parent)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """No other process looks at the list or changes it meanwhile, unless no lock can be had."""
+    from filelock import FileLock
+
+    lock = FileLock(_ledger_file().with_name("outputs.lock"), timeout=_PATIENCE, mode=0o600)
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, NotImplementedError):
+            private_dir(_ledger_file().parent)
+            stack.enter_context(lock)
+        yield
 
 
 def _sync_folder(folder: Path) -> None:

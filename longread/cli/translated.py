@@ -29,10 +29,11 @@ class Translating(Run):
     """One command line of ``translate``."""
 
     def perform(self, file: str, place: Place, stop: Stop) -> int:
-        """The job, as any other; 3 where segments were left untranslated."""
+        """The job, as any other; 3 where segments were left untranslated or found no place."""
+        self._lost = 0  # paragraphs
         self._failed, self._written, self._cost, self._source = 0, 0.0, 0.0, file
         code = super().perform(file, place, stop)
-        return PARTIAL if code == 0 and self._failed else code
+        return PARTIAL if code == 0 and (self._failed or self._lost) else code
 
     def _meanwhile(self, event: Event, place: Place) -> None:
         """At a checkpoint a partial file, so that whatever happens there is one that is valid."""
@@ -69,7 +70,9 @@ class Translating(Run):
     def _pieces(self, done: Done, kind: str) -> Iterator[Any]:
         from ..tasks.translate import outputs
 
-        return outputs.writer(kind).write(done.result, self.own.get("layout", "target"))
+        self._lost = (
+            yield from outputs.writer(kind).write(done.result, self.own.get("layout", "target"))
+        ) or 0
 
     def _kind(self, file: str) -> str:
         """The source's own format, where a translation can be written in it."""
@@ -92,6 +95,13 @@ class Translating(Run):
         if self.dry_run:
             return
         self._failed = done.stats["segments"]["failed"]
+        if self._lost:
+            which = "paragraph has" if self._lost == 1 else "paragraphs have"
+            self.screen.say(
+                f"warning: {self._lost:,} translated {which} no place in this format of the text, which "
+                "keeps its own words there; -o FILE.txt holds them all",
+                "bold",
+            )
         if written and os.path.isfile(written) and done.result.glossary:  # beside a device is no place
             self._glossary(Path(written.removesuffix(".partial")), done.result.glossary)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_the_list_of_outputs_is_private_and_forgets_what_is_gone(tmp_path, home)
         if name == "a":
             (tmp_path / "a").unlink()
     assert [*json.loads((home / "outputs.json").read_text(encoding="utf-8"))] == [str(tmp_path / "b")]
-    assert names(home) == ["outputs.json"]
+    assert names(home) == ["outputs.json", "outputs.lock"]
     if os.name == "posix":
         assert stat.S_IMODE((home / "outputs.json").stat().st_mode) == 0o600
 
@@ -106,6 +107,51 @@ def test_a_damaged_list_replaces_nothing(tmp_path, home):
     (home / "outputs.json").write_text("[", encoding="utf-8")
     with pytest.raises(OutputError):
         OutputFile(tmp_path / "a")
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_kill_around_the_move_leaves_a_file_that_is_known(tmp_path, monkeypatch, moved):
+    """Noted only afterwards, the new file would be called someone else's."""
+    first = OutputFile(tmp_path / "a")
+    first.write("old")
+    first.commit()
+    move = os.replace
+
+    def killed(source, target):
+        if str(target) != str(tmp_path / "a"):
+            return move(source, target)
+        if moved:
+            move(source, target)
+        raise SystemExit
+
+    second = OutputFile(tmp_path / "a")
+    second.write("new")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(os, "replace", killed)
+        second.commit()
+    assert (tmp_path / "a").read_text() == ("new" if moved else "old")
+    third = OutputFile(tmp_path / "a")
+    third.write("third")
+    third.commit()
+    (tmp_path / "a").write_text("mine")
+    with pytest.raises(OutputError):
+        OutputFile(tmp_path / "a")
+
+
+def test_two_that_write_at_once_are_both_remembered(cli_env, tmp_path, home):
+    code = (
+        "import sys\nfrom longread.cli.output import OutputFile\n"
+        "for number in range(80):\n"
+        "    place = OutputFile(f'{sys.argv[1]}{number % 8}')\n"
+        "    place.write(str(number))\n    place.commit()\n"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)], env=cli_env(True))
+        for name in "ab"
+    ]
+    assert [one.wait(timeout=240) for one in both] == [0, 0]
+    table = json.loads((home / "outputs.json").read_text(encoding="utf-8"))
+    assert sorted(table) == sorted(str(tmp_path / f"{name}{number}") for name in "ab" for number in range(8))
 
 
 @pytest.mark.parametrize("place", ["no/such/out.txt", "file/out.txt"])

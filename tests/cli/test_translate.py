@@ -57,6 +57,27 @@ def test_the_translation_goes_to_stdout_and_nothing_else_does(shell):
     assert shell("book.txt", "-q") == (0, wanted(), "") and not shell.hand.asked
 
 
+def test_what_has_no_place_in_the_page_is_told(shell, tmp_path):
+    page, notes = tmp_path / "a.html", "<p>王小明在河边。</p><p>老陈在市场。</p>"
+    page.write_text(f"<html><body>{notes}</body></html>", encoding="utf-8")
+
+    def change(asked):  # whatever is read again may have been changed by then
+        page.write_text("<html><body><p>王小明在河边。</p><p>陈先生。</p></body></html>", encoding="utf-8")
+
+    shell.script = change
+    code, _, err = shell("a.html", "-o", "b.html")
+    assert code == 3 and "warning: 1 translated paragraph has no place" in err
+    assert "陈先生" in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
+def test_a_page_in_a_named_encoding_keeps_it_until_it_is_written(shell, tmp_path):
+    page = '<html><head><meta charset="windows-1252"></head><body><p>王小明在河边。</p></body></html>'
+    (tmp_path / "a.html").write_bytes(page.encode("gb18030"))
+    code, _, err = shell("a.html", "-o", "b.html", "--encoding", "gb18030", "--src", "zh")
+    assert code == 0, err
+    assert "<p>Wang" in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
 def test_a_file_its_format_and_its_glossary(shell, tmp_path):
     code, out, err = shell("book.txt", "-o", "book.en.txt")
     assert (code, out) == (0, "") and (tmp_path / "book.en.txt").read_text("utf-8") == wanted()

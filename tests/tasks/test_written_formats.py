@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from docx import Document
+from docx.oxml import parse_xml
 from lxml import etree
 
 from longread.reader import open_document
@@ -32,11 +33,16 @@ def passages(path):
         ]
 
 
+def member(path, name):
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(name).decode()
+
+
 def translated(form, source, target, layout, count=None):
     texts, _ = passages(source)
     pairs = [(text, mirrored(text)) for text in texts][:count]
     with open(target, "wb") as file:
-        placed = WRITE[form](source, pairs, file, layout=layout, language="de")
+        placed = WRITE[form](source, pairs, file, layout=layout, language="de").placed
     return pairs, placed
 
 
@@ -100,6 +106,48 @@ def test_links_images_styles_and_other_members_are_kept(tmp_path, layout):
     assert mirrored("a < b") in whole and ("a < b" in whole) is (layout == "bilingual")
 
 
+def test_elements_with_a_prefix_are_declared_or_left_out(tmp_path):
+    body = (
+        '<p>One<o:p>\u00a0</o:p> <y:z>and two</y:z>.</p><svg:svg><svg:path d="M0"/></svg:svg>'
+        '<p>Three <m:math xmlns:m="http://www.w3.org/1998/Math/MathML"><m:mi>x</m:mi></m:math>.</p>'
+        '<math xlink:href="#a" q:r="s"><mi>y</mi></math>'
+    )
+    page = builders.page("T", body).replace(
+        "<html ", '<html xmlns:o="urn:office" xmlns:svg="http://www.w3.org/2000/svg" xmlns:no="urn:no" '
+    )
+    source = builders.write(tmp_path / "a.epub", builders.package({"a.xhtml": page}))
+    with open(tmp_path / "b.epub", "wb") as file:
+        assert write_epub(source, [("Three x.", "Drei.")], file, layout="bilingual", language="de") == (1, 0)
+    said = member(tmp_path / "b.epub", "OEBPS/a.xhtml")
+    root = etree.fromstring(said.encode())
+    assert "and two" in said and "y:z" not in said and "q:r" not in said and "urn:no" not in said
+    assert root.find(".//{urn:office}p") is not None
+    assert root.find(".//{http://www.w3.org/2000/svg}path").get("d") == "M0"
+    assert root.find(".//{http://www.w3.org/1998/Math/MathML}mi").text == "x"
+
+
+PRE = "<html><pre>One.\nMore.\n\n \nTwo.\n\nThree <b>bold.\n\nFour</b>.\n\n</pre><p>Five.</p></html>"
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_a_text_in_one_node_keeps_what_is_not_translated(tmp_path, count):
+    source = builders.write(tmp_path / "a.html", PRE.encode())
+    texts = passages(source)[0]
+    assert texts == ["One.\nMore.", "Two.", "Three bold.", "Four.", "Five."]
+    pairs, placed = translated("html", source, tmp_path / "b.html", "target", count)
+    assert placed == count
+    assert passages(tmp_path / "b.html")[0] == [text for _, text in pairs] + texts[count:]
+    translated("html", source, tmp_path / "c.html", "bilingual", count)
+    below = [f"{source}\n{text}" for source, text in pairs] + texts[count:]
+    assert passages(tmp_path / "c.html")[0] == below
+
+
+def test_translations_stand_below_their_own_words_within_one_element(tmp_path):
+    source = builders.write(tmp_path / "a.html", b"<html><body><p><i>One.<br><br>Two.</i></p></body></html>")
+    translated("html", source, tmp_path / "b.html", "bilingual")
+    assert passages(tmp_path / "b.html")[0] == ["One.\n.enO", "Two.\n.owT"]
+
+
 def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
     source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(2), ncx=True))
     translated("epub", source, tmp_path / "b.epub", "target")
@@ -108,6 +156,73 @@ def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
         assert mirrored("Chapter 1. Item One") in book.read("OEBPS/toc.ncx").decode()
         opf = book.read("OEBPS/book.opf").decode()
     assert 'version="3.0"' in opf and 'properties="nav"' in opf and 'toc="' in opf
+
+
+@pytest.mark.parametrize("layout", ["target", "bilingual"])
+@pytest.mark.parametrize(("here", "there"), [("ja", "en"), ("en", "he"), ("he", "ar")])
+def test_pages_turn_as_the_language_of_the_book_runs(tmp_path, layout, here, there):
+    turned = ' page-progression-direction="rtl"'
+    data = builders.package({"a.xhtml": builders.page("T", "<p>One.</p>", here)}, language=here)
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    if here != "en":
+        members["OEBPS/book.opf"] = members["OEBPS/book.opf"].replace(b"<spine", f"<spine{turned}".encode())
+    source = builders.write(tmp_path / "a.epub", builders.archive(members))
+    with open(tmp_path / "b.epub", "wb") as file:
+        write_epub(source, [("One.", "Other.")], file, layout=layout, language=there)
+    rtl = there != "en" if layout == "target" else here != "en"
+    assert (turned in member(tmp_path / "b.epub", "OEBPS/book.opf")) is rtl
+    root = etree.fromstring(member(tmp_path / "b.epub", "OEBPS/a.xhtml").encode())
+    own = there if layout == "target" else here
+    assert root.get("lang") == root.get("{http://www.w3.org/XML/1998/namespace}lang") == own
+    if layout == "target":
+        assert root.get("dir") == ("ltr" if there == "en" else "rtl")
+    else:
+        said = next(root.iter("{*}span"))
+        assert root.get("dir") is None and (said.get("lang"), said.text) == (there, "Other.")
+
+
+def spoilt(data, name):
+    """The archive with a wrong sum for ``name``."""
+    held = bytearray(data)
+    at = data.rindex(name.encode())
+    held[at - 46 + 16] ^= 0xFF  # in the list at the end
+    return bytes(held)
+
+
+def test_an_epub_that_is_damaged_in_places_is_written_as_far_as_it_is_read(tmp_path):
+    pages = {f"c{number}.xhtml": builders.page("T", f"<p>Number {number}.</p>") for number in range(4)}
+    ncx = "<ncx><navMap><navPoint><navLabel><text>A&nbsp;b</text></navLabel></navPoint></navMap></ncx>"
+    extra = {"OEBPS/i.png": b"\x89PNG" * 99, "OEBPS/j.png": b"\x00" * 5000}
+    data = spoilt(builders.package(pages, {"toc.ncx": ncx}, extra=extra), "OEBPS/i.png")
+    data = spoilt(data, "OEBPS/c1.xhtml")
+    place_of = data.index(b"OEBPS/j.png") + len("OEBPS/j.png")
+    data = data[:place_of] + b"\xff" * 4 + data[place_of + 4 :]
+    source = builders.write(tmp_path / "a.epub", data)
+    assert passages(source)[0] == ["Number 0.", "Number 2.", "Number 3."]
+    _, placed = translated("epub", source, tmp_path / "b.epub", "target")
+    assert placed == 3
+    with zipfile.ZipFile(tmp_path / "b.epub") as book:
+        assert book.testzip() is None and book.read("OEBPS/i.png") == b"\x89PNG" * 99
+        assert "OEBPS/j.png" not in book.namelist() and book.read("OEBPS/toc.ncx").decode() == ncx
+        assert book.read("OEBPS/c1.xhtml").decode() == pages["c1.xhtml"]
+    assert ".2 rebmuN" in passages(tmp_path / "b.epub")[0]
+
+
+def test_a_package_without_namespace_or_metadata_is_written(tmp_path):
+    data = builders.package({"a.xhtml": builders.page("T", "<p>One.</p>")})
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    package = members["OEBPS/book.opf"].decode().replace('xmlns="http://www.idpf.org/2007/opf"', "")
+    begin, end = package.index("<metadata"), package.index("<manifest")
+    members["OEBPS/book.opf"] = package[:begin] + package[end:]
+    source = builders.write(tmp_path / "a.epub", builders.archive(members))
+    translated("epub", source, tmp_path / "b.epub", "target")
+    assert passages(tmp_path / "b.epub")[0] == [".enO"]
+    parts = [
+        etree.QName(part) for part in etree.fromstring(member(tmp_path / "b.epub", "OEBPS/book.opf").encode())
+    ]
+    assert sorted(map(str, parts)) == ["manifest", "metadata", "spine"]
 
 
 def test_word_keeps_its_styles(tmp_path):
@@ -119,9 +234,127 @@ def test_word_keeps_its_styles(tmp_path):
     assert after.paragraphs[1].text == "tsriF"
 
 
+RUBY = (
+    "<p>A <ruby><rb>東京</rb><rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>で"
+    "<ruby>雨<rt>あめ</rt></ruby>。</p>"
+)
+
+
+@pytest.mark.parametrize("form", ["epub", "html"])
+def test_readings_go_with_the_words_that_they_were_beside(tmp_path, form):
+    both = f"{RUBY}<p>次の<ruby>文<rt>ぶん</rt></ruby>。</p>"
+    page = builders.page("T", both, "ja")
+    held = builders.package({"a.xhtml": page}) if form == "epub" else page.encode()
+    source = builders.write(tmp_path / f"a.{form}", held)
+    for layout in ("target", "bilingual"):
+        target = tmp_path / f"{layout}.{form}"
+        with open(target, "wb") as file:
+            WRITE[form](source, [("A 東京で雨。", "It rains.")], file, layout=layout, language="en")
+        said = target.read_text("utf-8") if form == "html" else member(target, "OEBPS/a.xhtml")
+        kept = layout == "bilingual"
+        assert ("とうきょう" in said) is kept and ("あめ" in said) is kept and "<rt>ぶん</rt>" in said
+        assert said.count("<ruby>") == (3 if kept else 1)
+        assert kept or "<p>It rains.</p>" in said
+
+
+def test_readings_in_word_go_too(tmp_path):
+    source = builders.write(tmp_path / "a.docx", builders.rich_docx())
+    with open(tmp_path / "b.docx", "wb") as file:
+        write_docx(source, [("本を読む。", "Reads a book.")], file, layout="target", language="en")
+    said = member(tmp_path / "b.docx", "word/document.xml")
+    assert "Reads a book." in said and "ほん" not in said and "w:ruby" not in said
+
+
+@pytest.mark.parametrize("layout", ["target", "bilingual"])
+def test_a_row_of_a_table_is_shared_among_its_cells(tmp_path, layout):
+    table = (
+        "<table><tr><th>One</th><td></td><td><b>Two</b> three</td></tr><tr><td>x</td><td>y</td></tr></table>"
+    )
+    web = builders.write(tmp_path / "a.html", f"<html><body>{table}</body></html>".encode())
+    assert passages(web)[0] == ["One | | Two three", "x | y"]
+    pairs = [("One | | Two three", "Eins | | Zwei drei"), ("x | y", "x und y")]
+    with open(tmp_path / "b.html", "wb") as file:
+        write_html(web, pairs, file, layout=layout, language="de")
+    word = builders.write(tmp_path / "a.docx", builders.rich_docx())
+    with open(tmp_path / "b.docx", "wb") as file:
+        write_docx(word, [("cell 0 | cell 1", "Zelle 0 | Zelle 1")], file, layout=layout, language="de")
+    rows = Document(str(tmp_path / "b.docx")).tables[0].rows
+    said = (tmp_path / "b.html").read_text("utf-8")
+    if layout == "target":
+        assert "<th>Eins</th><td></td><td><b>Zwei drei</b></td>" in said
+        assert "<td>x und y</td><td></td>" in said
+        assert [cell.text for cell in rows[0].cells] == ["Zelle 0", "Zelle 1"]
+    else:
+        assert "One<br><span" in said and "Zwei drei</span></td>" in said and "y<br><span" in said
+        assert [cell.text for cell in rows[0].cells] == ["cell 0\nZelle 0", "cell 1\nZelle 1"]
+    assert [cell.text for cell in rows[1].cells] == ["cell 2", "cell 3"]
+
+
+def test_tabs_breaks_and_hyphens_of_words_that_are_gone_go_too(tmp_path):
+    word = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    document = Document()
+    runs = (
+        '<w:pPr><w:tabs><w:tab w:val="left" w:pos="9"/></w:tabs></w:pPr><w:r><w:tab/><w:t>well</w:t>'
+        "<w:noBreakHyphen/><w:t>known</w:t><w:tab/><w:t>and</w:t></w:r><w:r><w:br/></w:r>"
+        '<w:r><w:br w:type="page"/><w:t>on</w:t><w:br/></w:r>'
+    )
+    document.element.body.insert_element_before(parse_xml(f"<w:p {word}>{runs}</w:p>"), "w:sectPr")
+    document.save(tmp_path / "a.docx")
+    with open(tmp_path / "b.docx", "wb") as file:
+        pairs = [("well-known and on", "bekannt\x0b und\x00 weiter")]
+        assert write_docx(tmp_path / "a.docx", pairs, file, language="de", title="T\x01") == (1, 0)
+    after = Document(str(tmp_path / "b.docx"))
+    signs = [etree.QName(node).localname for node in after.paragraphs[0]._p.iter("{*}tab", "{*}br", "{*}t")]
+    assert signs == ["tab", "tab", "t", "t", "t", "br", "t", "br"]
+    assert after.paragraphs[0].text.strip() == "bekannt und weiter" and after.core_properties.title == "T"
+    assert "noBreakHyphen" not in member(tmp_path / "b.docx", "word/document.xml")
+
+
+def test_contents_take_no_sign_that_xml_does_not_allow(tmp_path):
+    source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(1), ncx=True))
+    pairs = [(text, f"\x02{text}\ufffe") for text in passages(source)[0]]
+    with open(tmp_path / "b.epub", "wb") as file:
+        write_epub(source, pairs, file, language="de", title="\x03New")
+    assert "<text>Chapter 1" in member(tmp_path / "b.epub", "OEBPS/toc.ncx")
+    assert "<dc:title>New<" in member(tmp_path / "b.epub", "OEBPS/book.opf")
+
+
 def test_alignment_finds_a_part_and_cut_paragraphs():
     blocks = ["Yes.", "No.", "***", "Yes.", "A long one. And more.", "End."]
     part = [("Yes.", "Ja."), ("A long one.", "Ein langer."), ("And more.", "Und mehr.")]
     assert place.aligned(blocks, part) == [None, None, None, "Ja.", "Ein langer. Und mehr.", None]
     assert place.aligned(blocks, [(block, block) for block in blocks]) == blocks
     assert place.aligned(blocks, []) == [None] * 6
+
+
+def test_alignment_goes_on_after_what_is_not_there():
+    blocks = [f"Line {number}." for number in range(200)] + ["Yes.", "No."] * 20
+    wanted = [(block, block.upper()) for block in blocks]
+    wanted[3] = wanted[90] = wanted[92] = wanted[201] = ("Elsewhere.", "ELSEWHERE.")
+    found = place.aligned(blocks, [("Before.", "BEFORE."), *wanted])
+    assert [at for at, text in enumerate(found) if text is None] == [3, 90, 92, 201]
+    assert all(text in (None, blocks[at].upper()) for at, text in enumerate(found))
+    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4)
+    gap = place.aligned(blocks, wanted[:50] + wanted[120:])
+    assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
+    lost = [(f"Not line {number}.", "") for number in range(70)]
+    found = place.aligned(blocks, wanted[:20] + lost + wanted[20:80])
+    assert [at for at, text in enumerate(found[:81]) if text is None] == [3, 80]
+    other = [("Yes.", "Ja."), ("Not there.", "Nicht da."), ("Line 7.", "Zeile 7.")]
+    assert place.counted(place.found(blocks, other), other).lost == 2
+
+
+PAGE = (
+    '<html><head prefix="og: http://ogp.me/ns#"><META HTTP-EQUIV="Content-Type" content="text/html; '
+    'charset=windows-1252"><title>t</title></head><body><p>Привет, мир.</p><p>Два.</p></body></html>'
+)
+
+
+def test_a_page_in_another_encoding_is_read_as_it_was_and_says_utf_8(tmp_path):
+    source = builders.write(tmp_path / "a.html", PAGE.encode("cp1251"))
+    with open(tmp_path / "b.html", "wb") as file:
+        pairs = [("Привет, мир.", "Hello.")]
+        count = write_html(source, pairs, file, language="en", encoding="windows-1251")
+    said = (tmp_path / "b.html").read_text("utf-8")
+    assert count == (1, 0) and "<p>Hello.</p><p>Два.</p>" in said
+    assert said.count("charset") == 1 and '#"><meta charset="utf-8"><title>' in said

@@ -22,7 +22,7 @@ _MEMBERS = 50_000
 # What zipfile raises for a damaged archive: a wrong record (BadZipFile), a wrong stream (zlib.error), an end
 # too soon (EOFError), a place before the file's beginning (OSError, ValueError), a name that is listed and
 # not there (KeyError), a method or a version that it does not know (NotImplementedError).
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
 
 
 class Absurd(InputError):
@@ -40,7 +40,7 @@ class Archive:
         self._read = 0
         try:
             self._zip = zipfile.ZipFile(stream.reader(data))
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self.damaged("its list of contents cannot be read") from error
         if len(self._zip.filelist) > _MEMBERS:
             self._zip.close()
@@ -77,7 +77,7 @@ class Archive:
             raise self.absurd(f"{info.file_size:,} bytes in {member[:200]!r}")
         try:
             content = self._zip.read(info)
-        except (*_DAMAGE, RuntimeError) as error:
+        except (*DAMAGE, RuntimeError) as error:
             raise self.damaged(f"{member[:200]!r} cannot be unpacked") from error
         self._read += len(content)
         if self._read > WHOLE:

@@ -40,7 +40,7 @@ _PAGE_TYPE = re.compile(
 )
 DECLARATION = re.compile(r"<meta\b[^>]{0,300}?charset\s*=[^>]{0,100}>", re.I)
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
-_INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
+INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
 # A tag that XML closes at once and HTML does not: <title/> would swallow all that follows it.
 _CLOSED = re.compile(
     r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)"
@@ -61,8 +61,9 @@ IMAGES, NAVIGATION = ("image", "images"), ("menu or footer", "menus and footers"
 class Block:
     """A paragraph, or a heading of ``depth`` 1 to 6.
 
-    ``ids`` are the anchors at its beginning, ``nodes`` the text nodes that it is made of,
-    ``breaks`` the line breaks between them.
+    ``ids`` are the anchors at its beginning, ``nodes`` the text nodes that it is made of, ``shares``
+    what each of them says in it (a node in <pre> may say several paragraphs), ``breaks`` the line
+    breaks between them.
     The text is raw: ``extract.plain`` is applied where it is written.
     """
 
@@ -71,6 +72,7 @@ class Block:
     ids: list[str] = field(default_factory=list)
     nodes: list[LexborNode] = field(default_factory=list)
     breaks: list[LexborNode] = field(default_factory=list)
+    shares: list[str] = field(default_factory=list)
 
 
 def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
@@ -119,6 +121,7 @@ class _Walk:
         self.ids: list[str] = []
         self._parts: list[str] = []
         self._nodes: list[LexborNode] = []
+        self._shares: list[str] = []
         self._breaks: list[LexborNode] = []
         self._ends: list[LexborNode] = []  # line breaks that no word has followed yet
         self._bare = True  # nothing but white space since the last line break
@@ -188,7 +191,7 @@ class _Walk:
     def say(self, node: LexborNode, text: str) -> Iterator[Block]:
         """Take the words of a text node; yields the paragraphs that blank lines in <pre> part."""
         if not self._exact:
-            text = _INNER.sub(" ", text)
+            text = INNER.sub(" ", text)
         elif not self._row:
             *done, text = _BLANK.split(text)
             for part in done:
@@ -199,6 +202,7 @@ class _Walk:
     def _take(self, node: LexborNode, text: str) -> None:
         self._parts.append(text)
         self._nodes.append(node)
+        self._shares.append(text)
         if text and not text.isspace():
             self._bare = False
             if self._parts[:-1]:
@@ -213,9 +217,9 @@ class _Walk:
     def _close(self) -> Iterator[Block]:
         text = "".join(self._parts)
         if text and not text.isspace():
-            yield Block(text, self._depth, self.ids, self._nodes, self._breaks)
+            yield Block(text, self._depth, self.ids, self._nodes, self._breaks, self._shares)
             self.ids = []
-        self._parts, self._nodes, self._bare = [], [], True
+        self._parts, self._nodes, self._shares, self._bare = [], [], [], True
         self._breaks, self._ends = [], []
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import html
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from lxml import etree
 
+from longread.errors import InputError
 from longread.reader.formats import markup, opf
 from longread.reader.formats.archive import Archive, resolve
-from longread.tasks.translate.outputs import pages
-from longread.tasks.translate.outputs.place import letters
+from longread.tasks.translate.outputs import leaves, pages
+from longread.tasks.translate.outputs.place import direction, letters
 
-_OPF = "http://www.idpf.org/2007/opf"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _DC = "http://purl.org/dc/elements/1.1/"
 _PAGE = "application/xhtml+xml"
@@ -26,19 +27,22 @@ _HEADING = 300  # characters; what is longer is no entry of a table of contents
 
 
 class Names:
-    """What the entries of the contents are called now: as the paragraphs with the same letters."""
+    """What the entries of the contents are called now: as the paragraphs with the same letters.
+
+    ``both`` in the bilingual layout: the old name and the new.
+    """
 
     def __init__(self, paragraphs: Sequence[tuple[str, str]], layout: str) -> None:
-        self._both = layout == "bilingual"
+        self.both = layout == "bilingual"
         self._known: dict[str, str] = {}
         for source, target in paragraphs:
             if len(source) <= _HEADING:
-                self._known.setdefault(letters(source).casefold(), target)
+                self._known.setdefault(letters(source).casefold(), leaves.allowed(target))
 
     def of(self, text: str) -> str | None:
         """The new words for ``text``, None where it was not translated."""
         found = self._known.get(letters(text).casefold())
-        return f"{' '.join(text.split())} · {found}" if found and self._both else found
+        return f"{' '.join(text.split())} · {found}" if found and self.both else found
 
 
 def made(
@@ -52,30 +56,41 @@ def made(
     new: dict[str, str] = {}
     nav = package.nav if package.nav in archive else ""
     if nav and nav not in package.spine:
-        new[nav] = _nav(archive, nav, names, language)
+        with suppress(InputError):  # contents that cannot be read stay as they are, as for the reader
+            new[nav] = _nav(archive, nav, names, language)
     elif not nav:
         nav = posixpath.join(posixpath.dirname(package.path), "longread-nav.xhtml")
         new[nav] = _new_nav(archive, package, names, language, nav)
         item = {"id": "longread-nav", "href": "longread-nav.xhtml", "media-type": _PAGE, "properties": "nav"}
-        etree.SubElement(root.find(f"{{{_OPF}}}manifest"), f"{{{_OPF}}}item", item)
+        _add(_part(root, "manifest"), "item", item)
     if package.ncx in archive:
-        new[package.ncx] = _ncx(archive, package.ncx, names, language)
+        with suppress(InputError, etree.XMLSyntaxError):
+            new[package.ncx] = _ncx(archive, package.ncx, names, language)
     _describe(root, names, language, title)
-    for item in root.iter(f"{{{_OPF}}}item"):
+    if not names.both:
+        _turn(_part(root, "spine"), language)
+    for item in root.iter("{*}item"):
         place = resolve(package.path, item.get("href", ""))
         if item.get("media-type") == "application/x-dtbncx+xml":
-            root.find(f"{{{_OPF}}}spine").set("toc", item.get("id", ""))
+            _part(root, "spine").set("toc", item.get("id", ""))
         if place and place[0] in drawn and "svg" not in (said := item.get("properties", "").split()):
             item.set("properties", " ".join([*said, "svg"]))
     new[package.path] = _text(root)
     return new
 
 
+def _turn(spine: Any, language: str) -> None:
+    """Pages follow one another as the lines of ``language`` run."""
+    spine.attrib.pop("page-progression-direction", None)
+    if direction(language) == "rtl":
+        spine.set("page-progression-direction", "rtl")
+
+
 def _describe(root: Any, names: Names, language: str, title: str) -> None:
     """Language and title, and what EPUB 2 allowed and EPUB 3 does not."""
     root.set("version", "3.0")
-    metadata = root.find(f"{{{_OPF}}}metadata")
-    for nested in metadata.findall(f"{{{_OPF}}}dc-metadata") + metadata.findall(f"{{{_OPF}}}x-metadata"):
+    metadata = _part(root, "metadata")
+    for nested in metadata.findall("{*}dc-metadata") + metadata.findall("{*}x-metadata"):
         metadata.extend(list(nested))
         metadata.remove(nested)
     seen: set[str] = set()
@@ -90,13 +105,25 @@ def _describe(root: Any, names: Names, language: str, title: str) -> None:
         if tag == "language":
             node.text = language
         elif tag == "title" and "title" not in seen:
-            node.text = title or names.of(node.text or "") or node.text
+            node.text = leaves.allowed(title) or names.of(node.text or "") or node.text
         seen.add(tag)
         if node.get("property") == "dcterms:modified":
             seen.add("modified")
     if "modified" not in seen:
-        node = etree.SubElement(metadata, f"{{{_OPF}}}meta", {"property": "dcterms:modified"})
+        node = _add(metadata, "meta", {"property": "dcterms:modified"})
         node.text = "2000-01-01T00:00:00Z"  # no clock: the same translation is the same file
+
+
+def _part(root: Any, name: str) -> Any:
+    """The part of a package called ``name``; readers find it without its namespace, and do without it."""
+    found = root.find(f"{{*}}{name}")
+    return found if found is not None else _add(root, name, {})
+
+
+def _add(parent: Any, name: str, attributes: dict[str, str]) -> Any:
+    """A new element in ``parent``, in the namespace that it has itself."""
+    space = etree.QName(parent).namespace
+    return etree.SubElement(parent, f"{{{space}}}{name}" if space else name, attributes)
 
 
 def _nav(archive: Archive, member: str, names: Names, language: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,16 +20,24 @@ BINARY = True
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
+_AMONG = tuple(_WORD + name for name in ("tab", "ptab", "br", "cr"))
+_HYPHENS = tuple(_WORD + name for name in ("noBreakHyphen", "softHyphen"))
 
-def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole document in one piece; made anew where none can be read again."""
+
+def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+    """The whole document in one piece; made anew where none can be read again.
+
+    Returns how many translated paragraphs have no place in it.
+    """
     held = io.BytesIO()
     if not place.rewrites(translation, "docx"):
         _new(translation, layout).save(held)
         yield held.getvalue()
-        return
-    write_docx(translation.path, place.pairs(translation), held, layout=layout, language=translation.tgt)
+        return 0
+    paragraphs = place.pairs(translation)
+    count = write_docx(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
     yield held.getvalue()
+    return count.lost
 
 
 def _new(translation: Any, layout: str) -> Any:
@@ -54,11 +62,11 @@ def write_docx(
     layout: str = "target",
     language: str,
     title: str = "",
-) -> int:
+) -> place.Count:
     """Write the document at ``source`` to ``target`` with ``paragraphs`` (source, translation) in place.
 
     What has no translation stays as it is, and so do footnotes, which lie in a part of their own.
-    How many paragraphs were put in place. Raises what reading the document raises.
+    Raises what reading the document raises.
     """
     data = place.source(source)
     try:
@@ -67,33 +75,95 @@ def write_docx(
         data.close()
     known, notes = wordml.styles(docx.styles_of(document)), docx.notes_of(document)
     blocks = list(wordml.paragraphs(document.element.body, known, notes, Counter()))
-    texts = place.aligned([block.text for block in blocks], paragraphs)
-    placed = sum(
-        _put(block.nodes, text, layout) for block, text in zip(blocks, texts, strict=True) if text is not None
-    )
+    spans = place.found([block.text for block in blocks], paragraphs)
+    placed = [
+        span
+        for block, span, text in zip(blocks, spans, place.said(spans, paragraphs), strict=True)
+        if text is not None and _put(block, text, layout)
+    ]
     document.core_properties.language = language
     if title:
-        document.core_properties.title = title
+        document.core_properties.title = leaves.allowed(title)
     document.save(target)
-    return placed
+    return place.counted(placed, paragraphs)
 
 
-def _put(nodes: Sequence[Any], text: str, layout: str) -> bool:
-    """Set ``text`` where the words were, in the style of the first of them, or on a line below.
+def _put(block: wordml.Paragraph, text: str, layout: str) -> bool:
+    """Set ``text`` where the words were, or on a line below; of a row of a table, in its cells.
 
     False for a note: its part is not written.
     """
-    spoken = [node for node in nodes if (node.text or "").strip()]
-    if not spoken or not hasattr(spoken[0], "addnext"):
-        return False
-    if layout == "bilingual":
-        last = spoken[-1]
-        added = last.makeelement(f"{_WORD}t", {_SPACE: "preserve"})
-        added.text = text
-        last.addnext(added)
-        added.addprevious(last.makeelement(f"{_WORD}br", {}))
-        return True
+    text = leaves.allowed(text)
+    spoken: dict[Any, list[Any]] = {}
+    for node in block.nodes:
+        if not hasattr(node, "addnext"):
+            return False
+        if (node.text or "").strip():
+            spoken.setdefault(next(node.iterancestors(f"{_WORD}tc"), None), []).append(node)
+    parts = place.by_cells(block.text, text, len(spoken))
+    sets = list(spoken.values()) if parts else [[node for nodes in spoken.values() for node in nodes]]
+    for nodes, part in zip(sets, parts or [text], strict=True):
+        if nodes and layout == "bilingual":
+            _add(nodes[-1], part)
+        elif nodes:
+            _replace(nodes, part)
+    if layout != "bilingual" and any(sets):
+        for node in block.nodes:
+            if not (node.text or "").strip():
+                node.text = ""
+                _unwrap(node)
+    return any(sets)
+
+
+def _add(last: Any, text: str) -> None:
+    """Set ``text`` on a line below the words that end in ``last``."""
+    added = last.makeelement(f"{_WORD}t", {_SPACE: "preserve"})
+    added.text = text
+    last.addnext(added)
+    added.addprevious(last.makeelement(f"{_WORD}br", {}))
+
+
+def _replace(nodes: list[Any], text: str) -> None:
+    """Set ``text`` in the place of what ``nodes`` say, in the style of the first of them."""
+    _clear_between(nodes)
     for node in nodes:
-        node.text = text if node is spoken[0] else ""
-    spoken[0].set(_SPACE, "preserve")
-    return True
+        node.text = text if node is nodes[0] else ""
+        _unwrap(node)
+    nodes[0].set(_SPACE, "preserve")
+
+
+def _clear_between(nodes: list[Any]) -> None:
+    """Take away the tabs, line breaks and hyphens among the words of ``nodes``, which are gone.
+
+    A tab before the first word or a break after the last is no part of them and stays; a
+    hyphen is part of a word wherever it stands.
+    """
+    held = set(nodes)
+    for paragraph in {next(node.iterancestors(f"{_WORD}p"), None) for node in nodes} - {None}:
+        signs = [
+            sign
+            for sign in paragraph.iter(f"{_WORD}t", *_AMONG, *_HYPHENS)
+            if sign in held
+            or (sign.getparent().tag == f"{_WORD}r" and next(sign.iterancestors(f"{_WORD}p")) is paragraph)
+        ]
+        places = [at for at, sign in enumerate(signs) if sign in held]
+        for at, sign in enumerate(signs):
+            among = sign.tag in _AMONG and places[0] < at < places[-1]
+            if sign.tag in _HYPHENS or (among and wordml.value(sign, "type") not in ("page", "column")):
+                sign.getparent().remove(sign)
+
+
+def _unwrap(node: Any) -> None:
+    """Take the ruby away that ``node`` stands in: its reading is that of words that are gone.
+
+    What is in it becomes part of the run around it, since Word breaks no line within a ruby.
+    """
+    for ruby in list(node.iterancestors(f"{_WORD}ruby")):
+        run = ruby.getparent()
+        if run is None or run.tag != f"{_WORD}r":
+            continue
+        for inner in list(ruby.iterfind(f"{_WORD}rubyBase//{_WORD}r")):
+            for child in list(inner):
+                if child.tag != f"{_WORD}rPr":
+                    ruby.addprevious(child)
+        run.remove(ruby)

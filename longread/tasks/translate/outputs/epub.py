@@ -9,32 +9,37 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from longread.reader.formats import markup, opf, stream
-from longread.reader.formats.archive import Archive
+from longread.errors import InputError
+from longread.reader.formats import html, markup, opf, stream
+from longread.reader.formats.archive import DAMAGE, Absurd, Archive
 from longread.tasks.translate.outputs import book, new_epub, pages, place
 
 BINARY = True
 _SIGNED = "META-INF/signatures.xml"  # what is signed there is no longer what it was
 
 
-def write(translation: Any, layout: str) -> Iterator[bytes]:
-    """The whole book, from a temporary file; made anew where no EPUB can be read again."""
+def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+    """The whole book, from a temporary file; made anew where no EPUB can be read again.
+
+    Returns how many translated paragraphs have no place in it.
+    """
     import tempfile
 
     if not place.rewrites(translation, "epub"):
         yield from new_epub.write(translation, layout)
-        return
+        return 0
     with tempfile.TemporaryFile(prefix="longread-") as held:
         paragraphs = place.pairs(translation)
-        write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
+        count = write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
         held.seek(0)
         while chunk := held.read(1 << 18):
             yield chunk
+    return count.lost
 
 
 def write_epub(
@@ -45,18 +50,18 @@ def write_epub(
     layout: str = "target",
     language: str,
     title: str = "",
-) -> int:
+) -> place.Count:
     """Write the EPUB at ``source`` to ``target`` with ``paragraphs`` (source, translation) in their places.
 
     What has no translation stays as it is. ``title`` replaces the book's; without it the title
-    is translated where the book itself has it as a paragraph. How many paragraphs were put in place.
-    Raises what reading the book raises.
+    is translated where the book itself has it as a paragraph. Raises what reading the book raises.
     """
     data = place.source(source)
     try:
         with Archive(data, "EPUB") as archive:
             package = opf.package(archive)
-            texts = place.aligned(list(_blocks(archive, package)), paragraphs)
+            spans = place.found(list(_blocks(archive, package)), paragraphs)
+            texts = place.said(spans, paragraphs)
             names = book.Names(paragraphs, layout)
             with (
                 zipfile.ZipFile(stream.reader(data)) as old,
@@ -64,9 +69,13 @@ def write_epub(
             ):
                 new.writestr(_info("mimetype", zipfile.ZIP_STORED), "application/epub+zip")
                 at = 0
+                written: set[str] = set()
                 drawn: set[str] = set()
                 for member in package.spine:
                     page = _page(archive, member)
+                    if page is None:
+                        continue
+                    written.add(member)
                     for number in range(len(page.blocks)):
                         text = texts[at + number]
                         if text is not None:
@@ -78,34 +87,57 @@ def write_epub(
                 made = book.made(archive, package, names, language=language, title=title, drawn=drawn)
                 for member, content in made.items():
                     new.writestr(_info(member), content)
-                _copy(old, new, {"mimetype", _SIGNED, *package.spine, *made})
+                _copy(old, new, {"mimetype", _SIGNED, *written, *made})
     finally:
         data.close()
-    return sum(text is not None for text in texts)
+    return place.counted(spans, paragraphs)
 
 
-def _page(archive: Archive, member: str) -> pages.Page:
-    return pages.Page(markup.parse(markup.decoded(archive.read(member)), xml=True), xml=True)
+def _page(archive: Archive, member: str) -> pages.Page | None:
+    """A chapter; None for one that is damaged, which the reader passes over as well."""
+    try:
+        return pages.Page(
+            html.tree_of(markup.decoded(archive.read(member)), archive.name, xml=True), xml=True
+        )
+    except Absurd:
+        raise
+    except InputError:
+        return None
 
 
 def _blocks(archive: Archive, package: opf.Package) -> Iterator[str]:
     for member in package.spine:
-        tree = markup.parse(markup.decoded(archive.read(member)), xml=True)
-        root = tree.body or tree.root
-        if root is not None:
-            yield from (block.text for block in markup.blocks(root, Counter()))
+        page = _page(archive, member)
+        if page is not None:
+            yield from (block.text for block in page.blocks)
 
 
 def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str]) -> None:
-    """Every other member as it is; names that lead out of the archive stay behind."""
+    """Every other member as it is; names that lead out of the archive stay behind, and what cannot be had."""
     for info in old.infolist():
         name = info.filename
         if name in done or name.startswith("/") or ".." in name.split("/") or name.endswith("/"):
             continue
         done.add(name)
+        # A picture with a wrong sum is shown by those who never look at the sum, and is none of ours to drop.
+        unsummed = copy(info)
+        del unsummed.CRC
+        if not _unpacks(old, unsummed):
+            continue
         stored = zipfile.ZIP_STORED if info.compress_type == zipfile.ZIP_STORED else zipfile.ZIP_DEFLATED
-        with old.open(info) as content, new.open(_info(name, stored), "w") as copied:
+        with old.open(unsummed) as content, new.open(_info(name, stored), "w") as copied:
             shutil.copyfileobj(content, copied, 1 << 18)
+
+
+def _unpacks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a member can be read to its end: half of one cannot be taken back from a new archive."""
+    try:
+        with archive.open(info) as content:
+            while content.read(1 << 18):
+                pass
+    except (*DAMAGE, RuntimeError):
+        return False
+    return True
 
 
 def _info(name: str, how: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:
