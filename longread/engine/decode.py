@@ -8,7 +8,7 @@ keeps its keys. Another way to decode is another function from a prompt to ids.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -189,10 +189,3 @@ def collected(
             elif beat is not None:
                 yield beat
     return "".join(pieces), ended
-
-
-def text(events: Iterable[Event]) -> Iterator[str]:
-    """The pieces of text among ``events``."""
-    for event in events:
-        if isinstance(event, Text):
-            yield event.text

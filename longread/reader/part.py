@@ -67,7 +67,8 @@ def _place(document: Document, percent: float) -> int:
     low = max(0, at - 2)
     near = "".join(document.text(low, at + LONGEST))
     for end in (_LINE_END if document.layout == "lines" else _BLANK_LINE, _SPACE):
-        found = end.search(near)
+        # One that ends just before is the end of what came before it.
+        found = end.search(near, 0 if end is _BLANK_LINE else at - 1 - low)
         if found:
             return min(max(at, low + found.end()), document.characters)
     return at

@@ -186,11 +186,18 @@ def session_for(
 
 
 def read_blocks(
-    job: Job, loaded: LoadedModel, session: Session, *, keeper: Keeper | None = None, phase: str = "reading"
+    job: Job,
+    loaded: LoadedModel,
+    session: Session,
+    *,
+    keeper: Keeper | None = None,
+    gatherer: Gatherer | None = None,
+    phase: str = "reading",
 ) -> Iterator[Event]:
     """Every block of the job through the session: ``BlockRead`` and ``Progress``, in order.
 
-    With a ``keeper`` what was read before is taken up, and what is read is saved. Raises
+    With a ``keeper`` what was read before is taken up, and what is read is saved; without one a ``gatherer``
+    may be fed. Raises
     ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes through
     once the tally is right and the reading is saved.
     """
@@ -213,6 +220,8 @@ def read_blocks(
             tally.nll += report.nll
             tally.blocks += 1
             tally.share = (at - job.start) / max(document.characters, 1)
+            if gatherer is not None:
+                gatherer.feed(report)
             if keeper is not None:
                 yield from keeper.after(session, report)
             for event in events:

@@ -6,14 +6,14 @@ themselves stand in ``extract`` and ``abstract``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from longread.config import Options
 from longread.errors import Interrupted, UnsupportedError, UsageError
-from longread.events import BlockRead, Done, Event, Progress
+from longread.events import Done, Event, Progress
 from longread.reader.sentences import unwrapped
 from longread.tasks import reading
 from longread.tasks.extract import choose, length_of
@@ -85,8 +85,9 @@ def summary_of(
     by: str = "book",
     style: str = "auto",
     lang: str | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, bool]:
     """Summarize a text that is open, with a model that is loaded; ``Done`` with a ``Summary`` comes last.
+    Returns whether it was stopped on the way.
 
     ``words`` overrules ``length`` (Chinese and Japanese count characters, and a ``length`` has more of
     them); ``by`` is "book" or "chapter"; ``lang`` is the language that an abstract is written in.
@@ -124,6 +125,7 @@ def summary_of(
         partial=partial,
         warnings=tuple(job.warnings),
     )
+    return partial
 
 
 def _length(name: str) -> int:
@@ -138,10 +140,8 @@ def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator
     gatherer = gatherer_for(job, loaded)
     with reading.session_for(job, loaded, gatherer=gatherer) as (session, keeper):
         try:
-            for event in reading.read_blocks(job, loaded, session, keeper=keeper):
-                if isinstance(event, BlockRead) and keeper is None:
-                    gatherer.feed(event)
-                yield event
+            fed = gatherer if keeper is None else None
+            yield from reading.read_blocks(job, loaded, session, keeper=keeper, gatherer=fed)
         except Interrupted:
             partial = True
     yield Progress("choosing sentences", 0, 1, "steps")

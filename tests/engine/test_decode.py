@@ -8,7 +8,6 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from longread.engine import decode
 from longread.engine.decode import Ended, LoopGuard, generate, generate_ids
 from longread.engine.sampling import Sampling
 from longread.errors import ModelError, UsageError
@@ -290,7 +289,7 @@ class _Letters:
 def test_text_comes_as_soon_as_it_is_complete_and_the_end_says_why():
     events = list(generate(iter([1, 2, 3]), _Letters()))
     assert events == [Text("<12>"), Text("[3]"), Ended("stop", (1, 2, 3))]
-    assert "".join(decode.text(events)) == "<12>[3]"
+    assert "".join(event.text for event in events if isinstance(event, Text)) == "<12>[3]"
 
 
 def test_a_loop_ends_generation_and_closes_the_source():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longread.engine.decode import Ended, collected, generate, text
+from longread.engine.decode import Ended, collected, generate
 from longread.engine.thoughts import Thoughts
 from longread.events import Progress, Text
 from tests.tasks.scripted import finish
@@ -41,7 +41,7 @@ class Speller:
 def test_what_is_generated_holds_the_answer_only():
     ids = [ord(c) for c in "<think>hm</think>\nTo Gull Yard."]
     events = list(generate(iter(ids), Speller()))
-    assert "".join(text(events)) == "To Gull Yard."
+    assert "".join(event.text for event in events if isinstance(event, Text)) == "To Gull Yard."
     assert isinstance(events[-1], Ended) and list(events[-1].ids) == ids
     assert all(isinstance(event, Text | Progress) for event in events[:-1])
 

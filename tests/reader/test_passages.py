@@ -171,6 +171,24 @@ def test_a_part_that_is_not_there_names_what_is(tmp_path, wish):
     assert "chapters 1 to 5" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"Zeile {n} ist ein Absatz für sich und recht lang.\n" for n in range(60)),
+        "\n\n".join(f"Zeile {n} steht\nin einem Absatz\nvon dreien." for n in range(60)),
+        " ".join(f"word{n}" for n in range(6000)),
+    ],
+    ids=["lines", "wrapped", "one line"],
+)
+def test_a_part_begins_with_a_paragraph_or_at_least_a_word(tmp_path, text):
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    with open_document(str(tmp_path / "b.txt")) as document:
+        whole = "".join(document.text())
+        for percent in range(1, 98):
+            start, _ = part(document, f"{percent}%-")
+            assert whole[start - 1].isspace() and not whole[start].isspace(), percent
+
+
 def test_a_part_of_a_book_without_chapters(tmp_path):
     with (
         opened(tmp_path, "Only prose here. " * 50) as document,

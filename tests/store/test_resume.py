@@ -75,6 +75,13 @@ def test_stopped_and_resumed_is_unbroken(text, tmp_path, monkeypatch):
     assert rest.stats["nll"] == whole.stats["nll"] and rest.stats["tokens"] == whole.stats["tokens"]
 
 
+def test_a_summary_that_is_stopped_keeps_all_it_has_read(text, monkeypatch):
+    """Not only what the last save before it held."""
+    monkeypatch.setattr("longread.tasks.keep.EVERY", 1000)
+    _run(text, "summarize", words=60, stop_after=13)
+    assert _run(text)[1].result.resumed_at == 13
+
+
 def test_a_summary_of_a_saved_reading_is_the_same(text, tmp_path, monkeypatch):
     summary = _run(text, "summarize", words=60)[1].result
     monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 import longread
 from longread.config import Memory, Options
 from longread.errors import InputError, Interrupted, ModelError, UsageError
-from longread.events import Done, Note, Progress, Text
+from longread.events import BlockRead, Done, Note, Progress, Text
 from longread.tasks.chat import voice
 from longread.tasks.chat.commands import COMMANDS, parse
 from longread.tasks.chat.replies import Evidence, Export, Facts
@@ -201,6 +202,17 @@ def test_a_summary_beside_the_chat(talk, book):
     (done,) = (event for event in send(chat, "/summary short") if isinstance(event, Done))
     assert done.command == "summarize" and done.result.sections
     assert text(send(chat, "And then?"))
+
+
+def test_a_summary_that_is_stopped_is_of_what_was_read(talk, book):
+    chat = talk()
+    list(chat.open(book))
+    events = chat.send("/summary short")
+    next(event for event in events if isinstance(event, BlockRead) and event.index == 4)
+    rest = [events.throw(Interrupted("interrupted")), *events]
+    (done,) = (event for event in rest if isinstance(event, Done))
+    assert done.partial and done.result.summary and done.stats["tokens"]["unread"] > 0
+    assert re.search(r"stopped at \d\d% of the book", notes(rest))
 
 
 def test_stopped_an_answer_holds_what_was_said(talk):

@@ -38,7 +38,6 @@ _BRACKETED = "[［(↩↑⤴^*†‡§"
 _PAGE_TYPE = re.compile(
     r"\b(?:pagebreak|doc-pagebreak|pagenum|page-?number|pageno|x-ebookmaker-pageno)\b", re.I
 )
-DECLARATION = re.compile(r"<meta\b[^>]{0,300}?charset\s*=[^>]{0,100}>", re.I)
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
 INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
 # A tag that XML closes at once and HTML does not: <title/> would swallow all that follows it.

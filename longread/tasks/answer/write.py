@@ -81,7 +81,7 @@ class AnswerWriter:
             wrong = fault(text, ended, special, source)
             if ended.reason == "length":  # its last sentence was cut off in the middle
                 whole = sentences(text, self._code)[:-1]
-                text = text[: whole[-1][1]] if whole else ""
+                text = text[: whole[-1][1]] if whole else f"{text}…"
             if text and not wrong:
                 return cited(text, ranks)
         return ""

@@ -180,10 +180,8 @@ class Talk:
         assert self._bench.loaded is not None
         self._bench.close()  # a summary has an adapter of its own
         fresh = reading.Job(job.document, self._bench.options, job.start, job.end, job.source)
-        for event in summary_of(fresh, self._bench.loaded, length=length or "medium"):
-            yield event
-            if isinstance(event, Done) and event.partial:
-                yield Note(f"stopped at {fresh.tally.share:.0%} of the book: the summary is of that much")
+        if (yield from summary_of(fresh, self._bench.loaded, length=length or "medium")):
+            yield Note(f"stopped at {fresh.tally.share:.0%} of the book: the summary is of that much")
 
     def _learn(self, wanted: str) -> Iterator[Event]:
         if wanted == "off":

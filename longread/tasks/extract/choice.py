@@ -108,7 +108,21 @@ def choose(
             best = chosen
         if abs(_total(rows, best) - length) <= 0.15 * length:
             break
+    if every:
+        best = best + _missed(view, chapters, best)
     return [(int(rows["start"][row]), int(rows["end"][row])) for row in sorted(best)]
+
+
+def _missed(view: _View, chapters: Sequence[Chapter], chosen: list[int]) -> list[int]:
+    """The best row of each chapter that ``chosen`` passes over, whatever its kind but a heading."""
+    usable = view.usable(2)
+    found = []
+    for chapter in chapters:
+        low, high = np.searchsorted(view.rows["start"], (chapter.start, chapter.end))
+        inside = usable[(usable >= low) & (usable < high)]
+        if len(inside) and not any(low <= row < high for row in chosen):
+            found.append(int(inside[np.argmax(view.weights[inside])]))
+    return found
 
 
 def _total(rows: np.ndarray, chosen: list[int]) -> int:

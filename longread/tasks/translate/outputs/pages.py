@@ -109,7 +109,11 @@ class Page:
     def _outermost(self, node: LexborNode) -> LexborNode:
         """The element of a line that holds ``node`` and no word of another paragraph."""
         above = node.parent
-        while above is not None and len(self._owners.get(above.mem_id, ())) == 1:
+        while (
+            above is not None
+            and self._writes(above.tag or "")
+            and len(self._owners.get(above.mem_id, ())) == 1
+        ):
             node, above = above, above.parent
         return node
 
@@ -145,10 +149,6 @@ class Page:
             elif at.tag == "rb":
                 self._opened.add(at.mem_id)
             at = at.parent
-
-    def _say(self, node: LexborNode, text: str) -> None:
-        held = self._texts.get(node.mem_id)  # a book in one <pre> is many paragraphs in one node
-        self._texts[node.mem_id] = text if not held else f"{held}\n\n{text}" if text else held
 
     def written(self, *, language: str, layout: str, title: str = "") -> str:
         """The whole page."""
