@@ -10,7 +10,7 @@ import typer
 from ..errors import UsageError
 from ..jobs import JOBS
 from .app import Command, app
-from .asked import check, is_question
+from .asked import is_question
 from .job import run
 from .options import takes
 
@@ -33,5 +33,4 @@ def ask(file: FILE = None, texts: QUESTIONS = None, **given: Any) -> partial[int
         raise UsageError(
             "longread ask needs a question", 'try: longread ask sample:en "Who is the dredgemaster?"'
         )
-    check(asked)
     return partial(run, "ask", None if file is None else [file], {**given, "question": asked or None})

@@ -1,4 +1,4 @@
-"""The words behind ``longread ask``: which of them are questions, and whether they can be asked.
+"""The words behind ``longread ask``: whether the first of them is a question.
 
 Knows pipes and how people write. Opens no file and answers nothing.
 """
@@ -8,13 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
 
-from ..errors import UsageError
-
-LONGEST = 2000  # characters of a question that are looked at
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")  # they hold few spaces or none
-
 _PATH = re.compile(r"(\.{0,2}|~[^/]*|[A-Za-z]:)[/\\]")
 
 
@@ -34,13 +29,3 @@ def is_question(word: str, others: bool) -> bool:
     if any(map(str.isspace, word)):
         return not others and not _PATH.match(word)
     return bool(_CJK.search(word)) and not ending and not {"/", os.sep} & set(word)
-
-
-def check(questions: Sequence[str]) -> None:
-    """UsageError where the end of a question would not be looked at."""
-    for text in map(str.strip, questions):
-        if len(text) > LONGEST:
-            raise UsageError(
-                f"the question {text[:40]!r}… has {len(text):,} characters, and {LONGEST:,} are the most",
-                "shorten it; a text to be read goes before the question, as FILE or through a pipe",
-            )

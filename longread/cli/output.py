@@ -197,6 +197,7 @@ def _alone() -> Iterator[None]:
 
     lock = FileLock(_ledger_file().with_name("outputs.lock"), timeout=_PATIENCE, mode=0o600)
     with contextlib.ExitStack() as stack:
+        # NotImplementedError: what filelock said of a disk without locks before its version 4.
         with contextlib.suppress(OSError, NotImplementedError):
             private_dir(_ledger_file().parent)
             stack.enter_context(lock)

@@ -28,7 +28,7 @@ _SHORT = {
 _NUMBERED = "no nos p pp n nr vol vols chap ch fig figs sec art bd kap cap c ca pag pág"
 _BEFORE_NUMBER = frozenset(_NUMBERED.split())
 _CJK = "[\u2e80-\ua4cf\uf900-\ufaff\uff00-\uffef]"
-_BROKEN = re.compile(rf"(?<={_CJK})\s+(?={_CJK})|(?<={_CJK})\s*\n\s*|\s*\n\s*(?={_CJK})")
+_BROKEN = re.compile(rf"(?<={_CJK})\s*\n\s*|\s*\n\s*(?={_CJK})")
 _ABBREVIATIONS = {language: frozenset(words.split()) for language, words in _SHORT.items()}
 _DEFAULT = _ABBREVIATIONS["en"] | _ABBREVIATIONS["fr"]
 

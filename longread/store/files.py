@@ -99,13 +99,15 @@ def size(folder: Path) -> int:
 
 
 def append(path: Path, data: bytes) -> None:
-    """``data`` at the end of a file of this user's alone, whole or not at all; a link is not followed."""
+    """``data`` at the end of a file of this user's alone, whole or not at all, and on the disk when this
+    returns; a link is not followed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, flags, 0o600)
     try:
         before = os.fstat(handle).st_size
         if os.write(handle, data) < len(data):  # the disk is full: half a line would spoil the next
             os.ftruncate(handle, before)
-            raise OSError(errno.ENOSPC, "the disk is full")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
     finally:
         os.close(handle)

@@ -243,8 +243,8 @@ def drop(sha256: str = "") -> None:
     """Delete the index of the text with this digest, or with "" every index. What cannot be deleted stays."""
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         return
-    for pattern in (f"{sha256}*", f".{sha256}*"):
-        for path in index_folder().glob(pattern):
+    for path in index_folder().glob("*"):
+        if path.name.lstrip(".").startswith(sha256):  # a dot begins what a killed process left
             with suppress(OSError):
                 path.unlink()
 

@@ -116,7 +116,7 @@ class Answerer:
     ) -> Generator[Event, None, Answer]:
         """The answer to ``question``; with ``wanted`` False only its passages. While a model writes, ``beat``
         is given out, or that it answers."""
-        question = question.strip()[:_LONGEST]
+        question = asked_of(question)
         recalled = recall(self._passages, question, self._count, *self._part)
         evidence = tuple(self._evidence(rank, hit) for rank, hit in enumerate(recalled.hits, start=1))
         if not recalled.found or not wanted:
@@ -233,6 +233,7 @@ def ask(
     """
     asked = [text for text in map(str.strip, question) if text]
     asked += questions_in(questions) if questions else []
+    asked = [asked_of(text) for text in asked]  # before anything is done
     if not asked:
         raise UsageError(
             "there is no question", 'put it behind the file, in quotation marks: "Who is Obed Lunn?"'
@@ -247,7 +248,7 @@ def ask(
         if options.save and passages.new:
             yield kept_in(passages)
         loaded = None
-        trust = _listed_trust(options.model) if answer else None
+        trust = listed_trust(options.model) if answer else None
         if answer and (trust is None or trust.answers):
             loaded = reading.load(job)
             yield from reading.introduce(job, loaded, passes=0)
@@ -258,9 +259,6 @@ def ask(
                 f"an answer in quotations stays in the book's language, {job.document.language}, not {lang}",
                 "leave --lang out, or use --model with one that is trusted to answer",
             )
-        for number, text in enumerate(asked, start=1):
-            if len(text) > _LONGEST:
-                yield job.warn(f"question {number} is long; its first {_LONGEST:,} characters are asked")
         part = (job.start, job.end)
         answerer = Answerer(
             job.document,
@@ -309,7 +307,18 @@ def _answering(answers: Sequence, asked: Sequence) -> Progress:
     return Progress("answering", len(answers), len(asked), "questions", share=1.0)
 
 
-def _listed_trust(model: str) -> Trust | None:
+def asked_of(text: str) -> str:
+    """A question without the space around it. ``UsageError`` where its end would not be looked at."""
+    text = text.strip()
+    if len(text) > _LONGEST:
+        raise UsageError(
+            f"the question {text[:40]!r}… has {len(text):,} characters, and {_LONGEST:,} are the most",
+            "shorten it; a text to be read goes before the question, as FILE or through a pipe",
+        )
+    return text
+
+
+def listed_trust(model: str) -> Trust | None:
     """What a listed model is trusted with; None for another, of which its size decides."""
     entry = find_model(model).entry
     return entry.trust if entry else None

@@ -197,8 +197,7 @@ def read_blocks(
     """Every block of the job through the session: ``BlockRead`` and ``Progress``, in order.
 
     With a ``keeper`` what was read before is taken up, and what is read is saved; without one a ``gatherer``
-    may be fed. Raises
-    ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes through
+    may be fed. Raises ``InputError`` if the text holds no token. An ``Interrupted`` thrown in passes through
     once the tally is right and the reading is saved.
     """
     document, tally = job.document, job.tally

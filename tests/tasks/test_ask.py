@@ -118,9 +118,13 @@ def test_the_same_text_in_another_format_has_its_own_chapters(tmp_path):
         assert answer.evidence[0].chapter.lstrip("# ") == chapter
 
 
-def test_what_of_a_long_question_is_not_asked_is_told():
-    done = run(BUCKETS + " of mud" * 400, BUCKETS, answer=False)
-    assert [text for text in done.warnings if "question 1 is long" in text] and len(done.warnings) == 1
+def test_a_question_too_long_to_be_looked_at_is_refused_before_anything_is_done(tmp_path, home):
+    file = tmp_path / "questions.txt"
+    file.write_text(BUCKETS + "\n" + BUCKETS + " of mud" * 400, encoding="utf-8")
+    for more in ({"questions": str(file)}, {}):
+        with pytest.raises(UsageError, match="2,000 are the most"):
+            run(*([] if more else [BUCKETS, BUCKETS + " of mud" * 400]), **more)
+    assert not list(home.rglob("passages/*.db"))
 
 
 def test_no_question_is_an_error():

@@ -215,6 +215,14 @@ def test_a_summary_that_is_stopped_is_of_what_was_read(talk, book):
     assert re.search(r"stopped at \d\d% of the book", notes(rest))
 
 
+def test_a_line_too_long_to_be_looked_at_is_refused_and_the_chat_goes_on(talk, book):
+    chat = talk()
+    list(chat.open(book))
+    with pytest.raises(UsageError, match="2,000 are the most"):
+        send(chat, "Who asked people? " * 200)
+    assert any(isinstance(event, Done) for event in send(chat, "Who asked people?"))
+
+
 def test_stopped_an_answer_holds_what_was_said(talk):
     chat = talk(chats=True)
     events = chat.send("Who asked people?")

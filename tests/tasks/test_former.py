@@ -125,7 +125,7 @@ def test_a_trusted_model_answers_with_what_it_learned(text, read, loaded, monkey
         return lambda *_, **__: iter(())
 
     monkeypatch.setattr(reading_task, "load", lambda job: trusted)
-    monkeypatch.setattr("longread.tasks.ask._listed_trust", lambda name: None)
+    monkeypatch.setattr("longread.tasks.ask.listed_trust", lambda name: None)
     monkeypatch.setattr("longread.tasks.abstract.hand_of", hand)
     trusted = replace(loaded, trust=replace(loaded.trust, answers=True))
     list(ask(text, Options(), question=(QUESTION,)))

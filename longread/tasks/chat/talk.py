@@ -18,7 +18,7 @@ from longread.events import Done, Event, Note, Planned
 from longread.model.find import find_model
 from longread.reader.samples import is_sample
 from longread.tasks import estimate, reading
-from longread.tasks.ask import Answers
+from longread.tasks.ask import Answers, listed_trust
 from longread.tasks.chat import transcript
 from longread.tasks.chat.book import Book, open_book, typed_path
 from longread.tasks.chat.commands import COMMANDS, parse
@@ -158,8 +158,8 @@ class Talk:
 
     def _ask(self, question: str) -> Iterator[Event]:
         book = self._need_book()
-        entry = find_model(self._bench.options.model).entry
-        if self._bench.loaded is None and (entry is None or entry.trust.answers):
+        trust = listed_trust(self._bench.options.model)
+        if self._bench.loaded is None and (trust is None or trust.answers):
             yield from self._bench.load()
         answer = yield from book.answer(question, self._bench)
         document = book.job.document.as_dict()

@@ -22,6 +22,7 @@ from longread import __version__
 from longread.config import suggestion
 from longread.errors import InputError, OutputError
 from longread.places import data_dir, private_dir
+from longread.store import files
 
 SCHEMA = 1
 KINDS = ("ask", "chat", "continue")
@@ -95,15 +96,7 @@ class Transcript:
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "replace")
         try:
             private_dir(self.path.parent)
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                size = os.fstat(handle).st_size
-                if os.write(handle, line) < len(line):  # half a line would spoil the next one
-                    os.ftruncate(handle, size)
-                    raise OSError(28, "no space left on the device")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            files.append(self.path, line)
         except OSError as error:
             self.save = False
             raise OutputError(

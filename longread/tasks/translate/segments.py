@@ -13,8 +13,7 @@ from typing import Any
 
 from longread.events import Event, private
 from longread.reader.document import Document
-from longread.reader.sentences import sentences
-from longread.tasks.extract.traits import counts_characters
+from longread.reader.sentences import sentences, unwrapped
 
 # Longer ones are cut at a comma or a space: no window holds a page without a full stop.
 LONGEST = 600  # characters; a Chinese one counts three times
@@ -22,7 +21,6 @@ _BREAK = re.compile(r"(?<=[,;:，、；：—])\s*|\s+")
 # What opens a line of Markdown and is no part of its words.
 _PREFIX = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|\d{1,3}[.)][ \t]+)+")
 _ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)[ \t])")
-_BROKEN = re.compile(r"(?<=[\u2e80-\ud7a3\uff00-\uffef])\s*\n\s*|\s*\n\s*(?=[\u2e80-\ud7a3\uff00-\uffef])")
 # Control characters are never words, and a file must be able to hold what is written to it.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 
@@ -147,10 +145,7 @@ def split(text: str, language: str, longest: int = LONGEST) -> list[str]:
     """The sentences of a paragraph on one line each; those whose weight is above ``longest``, in parts."""
     found = []
     for start, end in sentences(text, language):
-        whole = _CONTROL.sub("", text[start:end])
-        if counts_characters(language):  # there a line break is nothing, but between Latin words a space
-            whole = _BROKEN.sub("", whole)
-        whole = " ".join(whole.split())
+        whole = unwrapped(_CONTROL.sub("", text[start:end]))
         found += _parts(whole, longest) if whole else []
     return found
 
