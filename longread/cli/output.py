@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from ..errors import OutputError
 from ..places import data_dir, private_dir
+from ..store import files
 
 _PATIENCE = 20.0  # seconds; who holds the list longer than that has stopped working
 
@@ -88,7 +89,7 @@ class OutputFile:
                 _remember(place, [*_marks(place), mark])
                 os.replace(self._spare, place)
                 _remember(place, mark)
-            _sync_folder(place.parent)
+            files.sync_folder(place.parent)
         except OSError as error:
             self.discard()
             raise self._failed(error) from None
@@ -176,40 +177,17 @@ def _remember(place: Path, marks: object) -> None:
     """Note what stands at ``place``; what is gone is forgotten. For a caller that is ``_alone``."""
     table = {path: mark for path, mark in _ledger().items() if os.path.exists(path)}
     table[str(place)] = marks
-    spare = _ledger_file().with_name(f"outputs.json.{os.getpid()}")
     # Without the list a later run asks for --force; that is no reason to fail this one.
     with contextlib.suppress(OSError):
-        private_dir(spare.parent)
-        with open(
-            os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(table, file, indent=0, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(spare, _ledger_file())
-        _sync_folder(spare.parent)
+        private_dir(_ledger_file().parent)
+        files.write(_ledger_file(), json.dumps(table, indent=0, sort_keys=True).encode())
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """No other process looks at the list or changes it meanwhile, unless no lock can be had."""
-    from filelock import FileLock
-
-    lock = FileLock(_ledger_file().with_name("outputs.lock"), timeout=_PATIENCE, mode=0o600)
     with contextlib.ExitStack() as stack:
-        # NotImplementedError: what filelock said of a disk without locks before its version 4.
-        with contextlib.suppress(OSError, NotImplementedError):
-            private_dir(_ledger_file().parent)
-            stack.enter_context(lock)
-        yield
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename outlast a power cut, where the system can do that."""
-    if os.name == "posix":
         with contextlib.suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            private_dir(_ledger_file().parent)
+            stack.enter_context(files.locked(_ledger_file().with_name("outputs.lock"), _PATIENCE))
+        yield

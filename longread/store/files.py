@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from longread.errors import OutputError
@@ -18,6 +20,8 @@ _WHY = {
     errno.EROFS: ("it is on a read-only disk", "set LONGREAD_HOME to another folder, or use --no-save"),
     errno.EACCES: ("this user may not", "set LONGREAD_HOME to another folder, or use --no-save"),
     errno.EPERM: ("this user may not", "set LONGREAD_HOME to another folder, or use --no-save"),
+    errno.ENOLCK: ("its disk has no locks", "set LONGREAD_HOME to another folder, or use --no-save"),
+    errno.ENOSYS: ("its disk has no locks", "set LONGREAD_HOME to another folder, or use --no-save"),
 }
 
 
@@ -63,14 +67,13 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable; Windows has no such thing."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Make the names in ``folder`` durable, where the system can: Windows and some network disks cannot."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def remove_tree(folder: Path) -> None:
@@ -111,3 +114,24 @@ def append(path: Path, data: bytes) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def locked(path: Path, patience: float = 0) -> Iterator[None]:
+    """No other process is in here with the same ``path`` meanwhile.
+
+    ``BlockingIOError`` where one still is after ``patience`` seconds, ``OSError`` where no lock can be had.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=patience, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BlockingIOError(errno.EAGAIN, "another process holds it") from None
+    except NotImplementedError as error:  # filelock before its version 4, of a disk without locks
+        raise OSError(errno.ENOLCK, str(error)) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,23 +81,18 @@ class Reading:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """While this is open nobody else writes to the reading; OutputError if someone does."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / "lock", timeout=0, mode=0o600)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise OutputError(
-                f"another longread is reading {self.manifest.get('name') or 'this text'} just now "
-                f"(reading {self.id[:8]})",
-                "wait until it has finished, or use --no-save to read beside it",
-            ) from None
-        except OSError as error:
-            raise files.unwritable(self.folder, error) from error
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self.folder / "lock"))
+            except BlockingIOError:
+                raise OutputError(
+                    f"another longread is reading {self.manifest.get('name') or 'this text'} just now "
+                    f"(reading {self.id[:8]})",
+                    "wait until it has finished, or use --no-save to read beside it",
+                ) from None
+            except OSError as error:
+                raise files.unwritable(self.folder, error) from error
             yield
-        finally:
-            lock.release()
 
 
 def identity(key: Mapping[str, Any]) -> str:

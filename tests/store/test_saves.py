@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -179,6 +180,17 @@ def test_a_second_writer_is_refused(one):
         pass
     with one.writing():
         pass
+
+
+@pytest.mark.parametrize("error", [NotImplementedError("no flock here"), OSError(errno.ENOLCK, "No locks")])
+def test_a_disk_without_locks_is_told_and_nothing_is_written(one, monkeypatch, error):
+    def acquire(self):
+        raise error
+
+    monkeypatch.setattr("filelock.FileLock.acquire", acquire)
+    with pytest.raises(OutputError, match="its disk has no locks") as caught, one.writing():
+        raise AssertionError("nobody may be here")
+    assert "--no-save" in caught.value.hint
 
 
 def test_removing_follows_no_link(root, one, tmp_path):

@@ -114,8 +114,6 @@ class Journal:
 @contextmanager
 def kept(key: Mapping[str, Any], name: str) -> Iterator[Journal]:
     """The journal of the translation that ``key`` describes, locked; ``name`` is the text's, for errors."""
-    from filelock import FileLock, Timeout
-
     text = json.dumps(key, sort_keys=True, separators=(",", ":"))
     folder = data_dir() / "translations" / hashlib.sha256(text.encode()).hexdigest()[:16]
     journal = Journal(folder)
@@ -125,10 +123,10 @@ def kept(key: Mapping[str, Any], name: str) -> Iterator[Journal]:
             private_dir(folder)
             if not (folder / "key.json").exists():
                 files.write(folder / "key.json", json.dumps({**key, "name": name}, indent=1).encode())
-            stack.enter_context(FileLock(folder / "lock", timeout=0, mode=0o600))
+            stack.enter_context(files.locked(folder / "lock"))
             stack.callback(journal._close)
             journal._open()
-        except Timeout:
+        except BlockingIOError:
             raise OutputError(
                 f"another longread is translating {name} just now", "wait for it, or use --no-save"
             ) from None
