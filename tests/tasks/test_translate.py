@@ -6,6 +6,7 @@ import pytest
 
 from longread.errors import Interrupted, UnsupportedError
 from longread.events import Note, Planned, Progress
+from longread.tasks.translate.checks import Pair
 from longread.tasks.translate.corrections import Corrections
 from longread.tasks.translate.glossary import Term
 from longread.tasks.translate.segments import Checkpoint, Translated
@@ -141,6 +142,20 @@ def test_given_names_are_told_where_they_occur_and_must_be_kept(loaded, book):
     # A model that does not obey loses the sentences that need the name.
     events = run(loaded, book, Dictionary(loaded.encoder), wish={"given": terms}, options={"fresh": True})
     assert {segment.ok for segment in segments(events) if "李秋菊" in segment.source} == {False}
+
+
+def test_a_name_that_is_a_word_too_is_not_demanded_where_it_opens_a_sentence(loaded, tmp_path):
+    path = tmp_path / "will.txt"
+    path.write_text("Will you come to the river today? Then Will said that it will rain.", encoding="utf-8")
+    answers = {"Will you": "你今天要来河边吗？", "Then Will": "然后威尔说要下雨了。"}
+    hand = Dictionary(
+        loaded.encoder,
+        lambda asked: next(said for opening, said in answers.items() if asked.source.startswith(opening)),
+    )
+    wish = {"given": (Term("Will", "威尔", given=True),), "anyway": True}
+    events = run(loaded, path, hand, pair=Pair("en", "zh"), wish=wish)
+    assert [segment.target for segment in segments(events)] == [*answers.values()]
+    assert all(segment.ok and not segment.why for segment in segments(events))
 
 
 def test_names_are_collected_from_what_was_written_and_used_from_then_on(loaded, book):

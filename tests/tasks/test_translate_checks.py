@@ -9,7 +9,7 @@ import pytest
 from longread.engine.decode import Ended
 from longread.errors import InputError, UsageError
 from longread.tasks.translate import languages
-from longread.tasks.translate.checks import Pair, cleaned, has, wrong
+from longread.tasks.translate.checks import Pair, cleaned, has, lacks, wrong
 from longread.tasks.translate.corrections import read_corrections
 from longread.tasks.translate.glossary import Glossary, Term, as_tsv, read_terms
 from longread.tasks.translate.segments import Piece, split, weight
@@ -153,6 +153,14 @@ def test_a_name_that_is_a_word_too_is_told_by_its_capital():
     assert said("Then Will saw Hope.", "然后威尔看见了她。", EN_ZH, terms=terms).startswith(
         "lacked a name: 霍普"
     )
+
+
+def test_a_word_that_is_a_name_too_is_not_demanded_where_it_opens_a_sentence():
+    terms, words = {"Will": "威尔", "Anna": "安娜"}, Glossary(EN_ZH, sources=["It will rain."]).words
+    for source in ("Will you come?", "He asked: “Will you come?”", "“—Will it rain?”"):
+        assert lacks("会吗？", source, terms, EN_ZH, words) == "" != lacks("会吗？", source, terms, EN_ZH)
+    for source in ("Then Will saw her.", "Will, will Will come?", "Anna came."):
+        assert lacks("她来了。", source, terms, EN_ZH, words).startswith("lacked a name")
 
 
 def test_long_sentences_are_cut_and_lose_nothing():

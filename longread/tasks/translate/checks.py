@@ -49,6 +49,8 @@ _LABEL = re.compile(
 )
 _AGAIN = re.compile(r"(.{2,60}?)\1{2,}", re.DOTALL)
 _SAME_AGAIN = re.compile(r"(.{1,60}?)\W*\1\W*\1", re.DOTALL)
+# After these a capital says nothing.
+_OPENS = re.compile(r"(?:^|[.!?…:\"“”«»„‘\[(—–\n]|--)[\W_]*$")
 _QUOTES = {'"': '"', "“": "”", "「": "」", "«": "»", "„": "“", "'": "'"}
 
 
@@ -86,12 +88,18 @@ def cleaned(text: str, source: str) -> str:
 
 
 def wrong(
-    text: str, ended: Ended, special: Collection[int], source: str, pair: Pair, terms: Mapping[str, str]
+    text: str,
+    ended: Ended,
+    special: Collection[int],
+    source: str,
+    pair: Pair,
+    terms: Mapping[str, str],
+    words: Collection[str] = (),
 ) -> str:
     """What is wrong with ``text`` as a translation of ``source``, in words; "" for nothing.
 
     ``special`` are the ids that no plain text has; ``terms`` are those of the glossary that
-    must be kept, source name to rendering.
+    must be kept, source name to rendering; ``words`` as in ``lacks``.
     """
     found = fault(text, ended, special, source)
     if found:
@@ -107,14 +115,20 @@ def wrong(
         or _left_over(text, source, pair, terms)
         or _length(text, source)
         or missing_number(source, text)
-        or lacks(text, source, terms, pair)
+        or lacks(text, source, terms, pair, words)
     )
 
 
-def lacks(text: str, source: str, terms: Mapping[str, str], pair: Pair) -> str:
-    """Which of ``terms`` the source has and the translation lacks, in words; "" for none."""
+def lacks(text: str, source: str, terms: Mapping[str, str], pair: Pair, words: Collection[str] = ()) -> str:
+    """Which of ``terms`` the source has and the translation lacks, in words; "" for none.
+
+    ``words`` are those that the book has in small letters. A name that is one of them is looked for only
+    where a capital must mean a name: "Will you come?" need not hold Will.
+    """
     for name, rendering in terms.items():
-        if has(source, name, pair.src) and not has(text, rendering, pair.tgt):
+        places = (source[: found.start()] for found in _named(name).finditer(source))
+        doubtful = name[:1].isupper() and name.lower() in words and all(map(_OPENS.search, places))
+        if not doubtful and has(source, name, pair.src) and not has(text, rendering, pair.tgt):
             return f"lacked a name: {rendering} ({name})"
     return ""
 

@@ -33,6 +33,7 @@ _NO_EDGE = frozenset(
     "的了在是和与也就都不对把被给让向从又还说道问答喊叫笑看见想走来去到着过上下里他她它我你您们这那哪个一有没很吗呢吧啊呀"
     "與對給讓從還說問見來著過裡們這個沒嗎はがをにでとのもへや"
 )
+_WORD = re.compile(r"[^\W\d_]+")
 _CAPITALS = re.compile(r"[^\W\d_]+(?:[ .'’-]{1,2}(?:(?:de|of|the|von|van|du|da) )?[^\W\d_]+)*")
 
 
@@ -48,10 +49,12 @@ class Term:
 
 
 class Glossary:
-    """The terms of one translation. ``add`` every pair that passed, in order."""
+    """The terms of one translation. ``add`` every pair that passed, in order. ``words`` are those of the
+    ``sources`` in small letters: a name that is one of them may be the word where it opens a sentence."""
 
-    def __init__(self, pair: Pair, given: Iterable[Term] = ()) -> None:
+    def __init__(self, pair: Pair, given: Iterable[Term] = (), sources: Iterable[str] = ()) -> None:
         self._pair = pair
+        self.words = frozenset(word for text in sources for word in _WORD.findall(text) if word.islower())
         self._terms = {term.source: term for term in given}
         # The side with capitals tells the names, the other side is searched for what goes with them.
         self._flip = counts_characters(pair.src)

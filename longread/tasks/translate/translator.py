@@ -192,6 +192,7 @@ class Translator:
     ) -> Generator[Event, None, Segment]:
         """``piece`` in the best of the tries that pass; as it was where none does."""
         given, names = self.glossary.given, self.glossary.within([piece.source])
+        words = self.glossary.words
         second, fault = None, "did not fit the window"
         before = self._rounds(piece)
         tries = TRIES if not before else (*TRIES[1:], TRIES[-1])
@@ -199,9 +200,9 @@ class Translator:
             seed = ((self._seed * 1_000_003 + piece.number) * 1009 + before) * 7 + number
             raw, ended = yield from self._tried(parts, most, sampling, seed)
             text = cleaned(raw, piece.source)
-            fault = wrong(text, ended, self._special, piece.source, self._pair, given)
+            fault = wrong(text, ended, self._special, piece.source, self._pair, given, words)
             if not fault:
-                remark = lacks(text, piece.source, names, self._pair)
+                remark = lacks(text, piece.source, names, self._pair, words)
                 found = Segment(piece.paragraph, piece.source, text, True, remark)
                 if not remark:
                     return found

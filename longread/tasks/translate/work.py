@@ -87,23 +87,23 @@ class Work:
         self._chat = chat_of(loaded)
         self._hand = Hand(session, self._chat.stop_ids)
         document = job.document
-        self.translator = Translator(
-            write or self._hand,
-            self._chat,
-            loaded.encoder,
-            wish.pair,
-            Glossary(wish.pair, wish.given),
-            window=session.shape.window,
-            title=document.title or document.name,
-            seed=job.options.seed,
-            rounds=journal.rounds if journal is not None and wish.retry_failed else lambda piece: 0,
-        )
         longest = _longest(job, loaded, session.shape.window)
         self._paragraphs, self._pieces = cut(document, job.start, job.end, wish.pair.src, longest)
         if not self._pieces:
             raise InputError(
                 f"{document.name} holds nothing to translate", "look at it with `longread read --text`"
             )
+        self.translator = Translator(
+            write or self._hand,
+            self._chat,
+            loaded.encoder,
+            wish.pair,
+            Glossary(wish.pair, wish.given, (piece.source for piece in self._pieces)),
+            window=session.shape.window,
+            title=document.title or document.name,
+            seed=job.options.seed,
+            rounds=journal.rounds if journal is not None and wish.retry_failed else lambda piece: 0,
+        )
         self._corrected, self._unmatched = wish.corrections.among(self._pieces)
         self._total = sum(weight(piece.source) for piece in self._pieces)
         self._done: list[Segment] = []
@@ -181,8 +181,8 @@ class Work:
         if self._journal is None or self._job.options.fresh:
             return None
         # Terms may have been added since: what they touch is done again.
-        given = self.translator.glossary.given
-        found = self._journal.get(piece, lambda it: not lacks(it.target, it.source, given, wish.pair))
+        given, words = self.translator.glossary.given, self.translator.glossary.words
+        found = self._journal.get(piece, lambda it: not lacks(it.target, it.source, given, wish.pair, words))
         return None if found is not None and wish.retry_failed and not found.ok else found
 
     def _keep(self, piece: Piece, segment: Segment) -> bool:
