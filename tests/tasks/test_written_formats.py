@@ -234,6 +234,17 @@ def test_word_keeps_its_styles(tmp_path):
     assert after.paragraphs[1].text == "tsriF"
 
 
+@pytest.mark.parametrize("layout", ["target", "bilingual"])
+def test_notes_of_word_lie_in_a_part_of_their_own_and_are_written_too(tmp_path, layout):
+    source = builders.write(tmp_path / "a.docx", builders.rich_docx())
+    pairs, placed = translated("docx", source, tmp_path / "b.docx", layout)
+    assert placed == len(pairs) and ("The note.", ".eton ehT") in pairs
+    texts = {"target": ".eton ehT", "bilingual": "The note.\n.eton ehT"}
+    assert texts[layout] in passages(tmp_path / "b.docx")[0]
+    notes = member(tmp_path / "b.docx", "word/footnotes.xml")
+    assert "<w:footnoteRef/>" in notes and 'w:type="separator"' in notes
+
+
 RUBY = (
     "<p>A <ruby><rb>東京</rb><rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>で"
     "<ruby>雨<rt>あめ</rt></ruby>。</p>"

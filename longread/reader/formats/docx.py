@@ -6,9 +6,9 @@ is ``wordml``'s. The whole package is held while it is opened, so its size is bo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-
-import defusedxml.ElementTree
 
 from longread.errors import InputError
 from longread.reader import magic
@@ -36,7 +36,7 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
     with Extract(data, NAME) as out:
         if encoding:
             out.notes.append("--encoding is not used: a DOCX says its own")
-        known, notes = wordml.styles(styles_of(document)), notes_of(document)
+        known, notes = wordml.styles(styles_of(document)), notes_in(note_parts(document))
         title: list[str] = []
         for paragraph in wordml.paragraphs(document.element.body, known, notes, out.left):
             out.add(paragraph.text, paragraph.depth)
@@ -63,17 +63,27 @@ def load(data: Bytes) -> Document:
         ) from error
 
 
-def notes_of(document: Document) -> dict[tuple[str, str], Any]:
-    """The elements of footnotes and endnotes, by kind and id."""
-    notes: dict[tuple[str, str], Any] = {}
+def note_parts(document: Document) -> list[tuple[str, Any, Any]]:
+    """The parts that footnotes and endnotes lie in: the kind, the part, and its XML.
+
+    One that cannot be read is left out: it does not make the book unreadable.
+    """
+    from docx.oxml import parse_xml
+
+    parts = []
     for relation in document.part.rels.values():
         kind = relation.reltype.rpartition("/")[2].removesuffix("s")
-        if kind not in ("footnote", "endnote") or relation.is_external:
-            continue
-        try:
-            root = defusedxml.ElementTree.fromstring(relation.target_part.blob)
-        except Exception:  # notes that cannot be read do not make the book unreadable
-            continue
+        if kind in ("footnote", "endnote") and not relation.is_external:
+            with suppress(Exception):
+                part = relation.target_part
+                parts.append((kind, part, parse_xml(part.blob)))
+    return parts
+
+
+def notes_in(parts: Iterable[tuple[str, Any, Any]]) -> dict[tuple[str, str], Any]:
+    """The elements of footnotes and endnotes, by kind and id."""
+    notes: dict[tuple[str, str], Any] = {}
+    for kind, _, root in parts:
         for node in root:
             if wordml.local(node) == kind and not wordml.value(node, "type"):
                 notes.setdefault((kind, wordml.value(node, "id")), node)

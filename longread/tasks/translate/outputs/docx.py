@@ -1,7 +1,7 @@
 """A translation as the Word document that it was made from.
 
-Knows how the words of a paragraph are replaced and a package is saved. Styles, pictures, tables
-and notes stay what they are. Walks the document with the reader's own ``wordml.paragraphs``.
+Knows how the words of a paragraph or a note are replaced and a package is saved. Styles, pictures
+and tables stay what they are. Walks the document with the reader's own ``wordml.paragraphs``.
 """
 
 from __future__ import annotations
@@ -65,22 +65,26 @@ def write_docx(
 ) -> place.Count:
     """Write the document at ``source`` to ``target`` with ``paragraphs`` (source, translation) in place.
 
-    What has no translation stays as it is, and so do footnotes, which lie in a part of their own.
-    Raises what reading the document raises.
+    What has no translation stays as it is. Raises what reading the document raises.
     """
+    from docx.opc.oxml import serialize_part_xml
+
     data = place.source(source)
     try:
         document = docx.load(data)
     finally:
         data.close()
-    known, notes = wordml.styles(docx.styles_of(document)), docx.notes_of(document)
-    blocks = list(wordml.paragraphs(document.element.body, known, notes, Counter()))
+    known, parts = wordml.styles(docx.styles_of(document)), docx.note_parts(document)
+    blocks = list(wordml.paragraphs(document.element.body, known, docx.notes_in(parts), Counter()))
     spans = place.found([block.text for block in blocks], paragraphs)
     placed = [
         span
         for block, span, text in zip(blocks, spans, place.said(spans, paragraphs), strict=True)
         if text is not None and _put(block, text, layout)
     ]
+    for _, part, root in parts:
+        # python-docx keeps these parts as bytes, and has no word for new ones.
+        part._blob = serialize_part_xml(root)
     document.core_properties.language = language
     if title:
         document.core_properties.title = leaves.allowed(title)
@@ -91,13 +95,11 @@ def write_docx(
 def _put(block: wordml.Paragraph, text: str, layout: str) -> bool:
     """Set ``text`` where the words were, or on a line below; of a row of a table, in its cells.
 
-    False for a note: its part is not written.
+    False where there are no words.
     """
     text = leaves.allowed(text)
     spoken: dict[Any, list[Any]] = {}
     for node in block.nodes:
-        if not hasattr(node, "addnext"):
-            return False
         if (node.text or "").strip():
             spoken.setdefault(next(node.iterancestors(f"{_WORD}tc"), None), []).append(node)
     parts = place.by_cells(block.text, text, len(spoken))
