@@ -58,11 +58,10 @@ class KVPolicy(ABC):
     def commit(self) -> None:
         """Keep the last ``forward``'s tokens and drop what has left the window."""
 
+    @abstractmethod
     def reencode(self, ids: Tensor) -> None:
-        """Make the keys of the stream's last tokens ``ids`` anew, with the model as it is now.
-
-        Without keys there is nothing to do.
-        """
+        """Make the keys of the stream's last tokens ``ids`` anew, with the model as it is now; where none are
+        kept there is nothing to do."""
 
     @abstractmethod
     def narrow(self, window: int) -> None:

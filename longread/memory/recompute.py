@@ -59,6 +59,9 @@ class Recompute(KVPolicy):
         self.window = window
         self._past = self._past[-window:]
 
+    def reencode(self, ids: Tensor) -> None:
+        """Nothing: no keys are kept."""
+
     def state(self) -> dict[str, Tensor]:
         return {"place": torch.tensor([self._seen]), "first": self._first.clone(), "past": self._past.clone()}
 

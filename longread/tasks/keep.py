@@ -227,7 +227,7 @@ class Keeper:
         if not self._told and self.resumed_at == 0:
             size = files.size(self.reading.folder) / 1e6
             yield Note(
-                f"saving the reading in {self.reading.folder} ({size:.0f} MB); "
+                f"saving the reading in {self.reading.folder} ({size:.0f} MB so far); "
                 f"`longread readings rm {self.reading.id[:8]}` drops it"
             )
         self._told = True
