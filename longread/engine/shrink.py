@@ -33,8 +33,11 @@ def undone(session: Session, tokens: int) -> Iterator[None]:
     ``OutOfMemory`` when memory runs out: what was random is undone, no gradient is left. ``ModelError``
     where it ran out while the window was being moved, which cannot be undone.
     """
-    random, lora = torch.get_rng_state(), session.lora
-    steps = lora.steps if lora else 0
+    random, lora, recipe = torch.get_rng_state(), session.lora, session.recipe
+    steps, before = lora.steps if lora else 0, None
+    # Of several steps the first may stand when the second fails; the very first one makes AdamW's moments.
+    if recipe is not None and (recipe.steps > 1 or not steps):
+        before = lora.state()
     short = False
     try:
         yield
@@ -48,6 +51,8 @@ def undone(session: Session, tokens: int) -> Iterator[None]:
     torch.set_rng_state(random)
     if lora is not None:
         lora.steps = steps
+        if before is not None:
+            lora.load(before)
         lora.forget_gradients()
     release()
     words = f"memory ran out while {tokens:,} tokens were read in a window of {session.shape.window:,}"

@@ -1,8 +1,8 @@
 """Learning from the very pass that scored the block.
 
 Knows the score's graph. The forward pass that gave the block's loss and its keys is
-the one that is walked backward, so a block costs about 4 N FLOPs a token beside the
-2 N of reading it. Nothing may be random in it, hence no dropout.
+the one that is walked backward, so a block costs about 4 N FLOPs a token, where reading it alone
+costs 2 N. Nothing may be random in it, hence no dropout.
 """
 
 from __future__ import annotations

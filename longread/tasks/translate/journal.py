@@ -39,7 +39,6 @@ class Journal:
         self._lines: dict[int, Segment] = {}  # what became of each at last
         self._sound: dict[int, Segment] = {}  # what each was translated as at last
         self._given_up: Counter[int] = Counter()
-        self._handle: int | None = None
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -58,11 +57,9 @@ class Journal:
     def add(self, number: int, segment: Segment) -> None:
         """Keep ``segment``; it is on the disk when this returns."""
         self._note(number, segment)
-        assert self._handle is not None
         line = json.dumps({"n": number, **vars(segment)}, ensure_ascii=False) + "\n"
         try:
-            os.write(self._handle, line.encode("utf-8", "replace"))
-            os.fsync(self._handle)
+            files.append(self.folder / _LINES, line.encode("utf-8", "replace"))
         except OSError as error:
             raise files.unwritable(self.folder, error) from error
 
@@ -101,14 +98,8 @@ class Journal:
 
     def _open(self) -> None:
         self._load()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self._handle = os.open(self.folder / _LINES, flags, 0o600)
+        files.append(self.folder / _LINES, b"")
         files.sync_folder(self.folder)
-
-    def _close(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
 
 
 @contextmanager
@@ -124,7 +115,6 @@ def kept(key: Mapping[str, Any], name: str) -> Iterator[Journal]:
             if not (folder / "key.json").exists():
                 files.write(folder / "key.json", json.dumps({**key, "name": name}, indent=1).encode())
             stack.enter_context(files.locked(folder / "lock"))
-            stack.callback(journal._close)
             journal._open()
         except BlockingIOError:
             raise OutputError(
