@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from importlib.util import find_spec
 from typing import TypeVar
@@ -54,15 +55,16 @@ def _capable(index: int) -> bool:
     return torch.cuda.get_device_capability(index) >= _OLDEST
 
 
-def attempt(op: str, kernel: Callable[[], T], reference: Callable[[], T]) -> T:
+def attempt(op: str, device: torch.device, kernel: Callable[[], T], reference: Callable[[], T]) -> T:
     """What ``kernel`` gives or, where it fails now or has failed before, what ``reference`` gives.
 
-    Running out of memory is no failure of the kernel, whose reference needs more, and is
-    passed on.
+    Triton launches on the current card, which need not be the tensors' ``device``. Running out of
+    memory is no failure of the kernel, whose reference needs more, and is passed on.
     """
     if op not in failed:
         try:
-            result = kernel()
+            with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+                result = kernel()
         except torch.OutOfMemoryError:
             raise
         except (

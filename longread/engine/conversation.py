@@ -20,7 +20,7 @@ from torch import Tensor
 from longread.engine.decode import generate_ids
 from longread.engine.sampling import GREEDY, Sampling
 from longread.engine.shape import Shape
-from longread.memory.policy import KVPolicy, make_policy
+from longread.memory.policy import KVPolicy, fresh_policy
 from longread.memory.temp_lora import TempLora
 from longread.memory.watch import Watch
 from longread.model.backbone import Backbone
@@ -196,14 +196,17 @@ class Conversation:
             if not self._before or self._before[-1][0] != turn:
                 self._before.append((turn, self._learned, self._lora.state()))
             start, end = self._learned, self._learned + self.shape.block
+            room = self.shape.window - min(self.shape.sinks, start)
+            learned = self._step(start, end) if any(self._users[max(start, end - room) : end]) else None
             self._learned = end
-            if any(self._users[start:end]):
-                yield self._step(start, end)
+            if learned is not None:
+                yield learned
 
     def _step(self, start: int, end: int) -> Learned:
         sinks = min(self.shape.sinks, start)
         context = max(sinks, end - (self.shape.window - sinks))
         ids = self._tensor([*self._stream[:sinks], *self._stream[context:end]])
+        start = max(start, context)  # a pass no longer than the window
         theirs = torch.tensor([*self._users[start:end]], dtype=torch.bool, device=ids.device)
         without = self._score(ids, theirs, self._lora.off()) if Watch.due(self._index) else None
         self._index += 1
@@ -239,12 +242,12 @@ class Conversation:
 
     def _ready(self, ids: Sequence[int]) -> Sequence[int]:
         """What the policy, made anew if need be, must be given to hold the stream and then ``ids``."""
-        if self._policy is not None and self._sound:
+        wanted = min(self.shape.sinks, len(self._stream))
+        if self._policy is not None and self._sound and self._policy.sinks >= wanted:
             return ids
-        whole = [*self._stream, *ids]
-        sinks = max(0, min(self.shape.sinks, len(whole) - 1))
-        name = "sink" if self.backbone.stateful else "recompute"
-        self._policy = make_policy(name, self.backbone, window=self.shape.window, sinks=sinks)
+        whole, shape = [*self._stream, *ids], self.shape
+        self._policy = fresh_policy(self.backbone, window=shape.window, sinks=shape.sinks, tokens=len(whole))
+        sinks = self._policy.sinks
         if sinks:
             with torch.no_grad(), self._lora.off() if self._lora is not None else nullcontext():
                 self._policy.forward(self._tensor(whole[:sinks]))

@@ -18,6 +18,7 @@ from torch import Tensor
 from longread.config import Memory
 from longread.engine.shape import Shape
 from longread.engine.shrink import undone
+from longread.errors import ModelError
 from longread.events import BlockRead, Event, Note
 from longread.memory.policy import KVPolicy, make_policy
 from longread.memory.recipes import Recipe, Scored, recipe_class
@@ -93,7 +94,7 @@ class Session:
         self._seed = seed
         self.keep_hidden = keep_hidden
         self._last: Tensor | None = None  # [1, width]: what predicts the next token
-        self._first = self._previous = self._prefix[:0]  # the sinks, and the block before this one
+        self._first = self._previous = self._prefix[:0]  # the sinks, and the last W - S tokens behind them
         self.part: int | None = None  # a block is read in parts of so many tokens; None for whole
         self.widest = shape.window
         self._work: _Work | None = None
@@ -157,17 +158,22 @@ class Session:
         learns = work.learns and len(ids) > 1
         learned, without = False, None
         with undone(self, len(ids)):
-            if learns and self.watch.due(work.block.index):
+            room = self.shape.window - len(self._first)
+            if learns and self.watch.due(work.block.index) and len(ids) <= room:
                 without = self._score_without(ids)
             with torch.set_grad_enabled(learns and self.recipe.grad):  # score
                 hidden = self.policy.forward(ids)
                 nll = self._nll(hidden, ids)
+            unknown = 1 if self._last is None else 0  # nothing predicts a stream's very first token
+            if bool(torch.isnan(nll[unknown:]).any()):
+                raise ModelError("the model's scores are not numbers", "use --dtype float32")
             if learns:  # learn
                 with torch.enable_grad():
                     learned = self.recipe.learn(Scored(ids, nll))
             hidden, nll = hidden.detach(), nll.detach()
         self._keep(ids)
-        self._last, self._previous = hidden[-1:], ids
+        room = self.shape.window - len(self._first)
+        self._last, self._previous = hidden[-1:], torch.cat((self._previous, ids))[-room:]
         return _Read(hidden, nll, learned, without, skipped=learns and not learned)
 
     def _reported(self, work: _Work) -> list[Event]:
@@ -192,7 +198,7 @@ class Session:
         report = BlockRead(
             index=block.index,
             tokens=len(measured),
-            nll=float(measured.double().sum()),
+            nll=float(measured.cpu().double().sum()),  # not every device has float64
             share=block.share,
             seconds=work.seconds,
             learned=learned,
@@ -253,7 +259,8 @@ class Session:
 
         def part(prefix: str) -> dict[str, Tensor]:
             head = prefix + "."
-            return {k.removeprefix(head): v.to(device) for k, v in state.items() if k.startswith(head)}
+            found = {k.removeprefix(head): v for k, v in state.items() if k.startswith(head)}
+            return {k: v.to(device) if v.ndim else v for k, v in found.items()}  # numbers are the CPU's
 
         self._first, self._previous = state["first"].to(device), state["previous"].to(device)
         self._last = state["last"].to(device) if "last" in state else None
@@ -321,8 +328,8 @@ class Session:
     def _score_without(self, ids: Tensor) -> float:
         """Sum of NLL over the block but its first token, read by the model alone.
 
-        On keys of its own, of the sinks and the block before: the kept keys were made with
-        the adapter, and a model reading a ruined adapter's keys is no yardstick for it.
+        On keys of its own, of the sinks and as much before the block as the window holds with it: the
+        kept keys were made with the adapter, and a model reading a ruined adapter's keys is no yardstick.
         """
         room = max(0, self.shape.window - len(self._first) - len(ids))
         context = torch.cat(
@@ -330,7 +337,7 @@ class Session:
         )
         with torch.no_grad(), self.lora.off():
             hidden = self.backbone.hidden(torch.cat((context, ids)))[-len(ids) :]
-            return float(self.backbone.nll(hidden[:-1], ids[1:]).double().sum())
+            return float(self.backbone.nll(hidden[:-1], ids[1:]).cpu().double().sum())
 
     def _keep(self, ids: Tensor) -> None:
         if self.lora is not None and not self.memory.reading_adapter:

@@ -26,13 +26,15 @@ def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: 
 
     The window is the trained length at most 4,096, the block a quarter of it, less where
     memory asks for it (``backbone.sizes``). What is written needs no room beside it: the
-    window moves along, and no distance exceeds the window's. Sinks are the ``prefix`` (BOS
-    and the template's head), four at least unless the model learned one. ``ModelError`` for
-    sizes that cannot work.
+    window moves along, and no distance exceeds the window's. Where frequencies depend on length
+    (dynamic NTK, longrope) a block must end within the trained length too: the window is three
+    quarters of it. Sinks are the ``prefix`` (BOS and the template's head), four at least unless
+    the model learned one. ``ModelError`` for sizes that cannot work.
     """
     trained = backbone.trained_length or 2048
     room = backbone.sizes
-    window = memory.window or min(trained, room.window if room else 4096)
+    most = trained * 3 // 4 if backbone.length_dependent else trained
+    window = memory.window or min(most, room.window if room else 4096)
     quarter = max(1, window // 4)
     block = memory.block or (min(room.block, quarter) if room else quarter)
     sinks = memory.sinks if memory.sinks is not None else (prefix if learned_sink else max(4, prefix))
@@ -40,6 +42,12 @@ def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: 
         raise ModelError(
             f"a window of {window} tokens is more than the {trained} that this model was trained on",
             f"use --window {trained} or less",
+        )
+    if backbone.length_dependent and window + block > trained:
+        raise ModelError(
+            f"a window of {window} tokens and a block of {block} go beyond the {trained} up to which this "
+            "model's positions mean the same",
+            f"use --window {most} or less, and a block of a quarter of it",
         )
     if sinks >= window - 1:
         raise ModelError(f"{sinks} sinks leave no room in a window of {window} tokens", "use fewer sinks")

@@ -30,7 +30,7 @@ class OutOfMemory(ModelError):
 def undone(session: Session, tokens: int) -> Iterator[None]:
     """Within the context a part of a block is scored and learned from, or nothing happens at all.
 
-    ``OutOfMemory`` when memory runs out: what was random is undone, no gradient is left. ``ModelError``
+    ``OutOfMemory`` when memory runs out: what was random is undone, and so is a step. ``ModelError``
     where it ran out while the window was being moved, which cannot be undone.
     """
     random, lora, recipe = torch.get_rng_state(), session.lora, session.recipe
@@ -53,7 +53,6 @@ def undone(session: Session, tokens: int) -> Iterator[None]:
         lora.steps = steps
         if before is not None:
             lora.load(before)
-        lora.forget_gradients()
     release()
     words = f"memory ran out while {tokens:,} tokens were read in a window of {session.shape.window:,}"
     if session.policy is None or not session.policy.whole:

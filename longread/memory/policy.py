@@ -90,3 +90,10 @@ def make_policy(name: str, backbone: Backbone, *, window: int, sinks: int) -> KV
     """The policy called ``name``; KeyError for one that is not listed."""
     module, kind = POLICIES[name].split(":")
     return getattr(import_module(module), kind)(backbone, window=window, sinks=sinks)
+
+
+def fresh_policy(backbone: Backbone, *, window: int, sinks: int, tokens: int) -> KVPolicy:
+    """For a stream of its own that begins with ``tokens`` tokens: the sink cache, or chunks where the model's
+    attention cannot be ours. One token at least is left that is no sink."""
+    name = "sink" if backbone.stateful else "recompute"
+    return make_policy(name, backbone, window=window, sinks=max(0, min(sinks, tokens - 1)))

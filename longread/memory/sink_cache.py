@@ -191,16 +191,24 @@ class SinkCache(KVPolicy):
         self._seen, self._base, self._low, self._high, self._staged = seen, base, low, low, 0
         # At the very place it had: a product's last bits may follow from where its factors lie in memory.
         self._buffers = {
-            i: tuple(_placed(state[f"{i}.{name}"], low, capacity) for name in ("keys", "values"))
+            i: tuple(
+                _placed(state[f"{i}.{name}"].to(self._device(i)), low, capacity)
+                for name in ("keys", "values")
+            )
             for i in layers
         }
         self._sinks = {
-            i: (state[f"{i}.sink_keys"].clone(), state[f"{i}.sink_values"].clone())
+            i: tuple(state[f"{i}.sink_{name}"].to(self._device(i), copy=True) for name in ("keys", "values"))
             for i in layers
             if f"{i}.sink_keys" in state
         }
         if layers:
             self._high = low + state[f"{layers[0]}.keys"].shape[2]
+
+    def _device(self, index: int) -> torch.device:
+        """Where a layer computes: a model may lie on several cards."""
+        device = next(self.backbone.layers[index].parameters()).device
+        return self.backbone.device if device.type == "meta" else device
 
 
 def _placed(kept: Tensor, low: int, capacity: int) -> Tensor:

@@ -84,8 +84,7 @@ class TempLora:
         self._leave()
 
     def _leave(self) -> None:
-        if hasattr(self, "_peft"):
-            compat.remove_adapter(self._peft)
+        compat.remove_adapter(self.model)
         self._before.restore()
 
     @contextmanager
@@ -108,6 +107,8 @@ class TempLora:
 
     def step(self, loss: Tensor) -> bool:
         """One AdamW step down ``loss`` (a scalar, nats); False if its gradient was not finite and dropped."""
+        for flat in self._flats.parts:
+            flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self._flats.parts, self.options.clip)
         finite = bool(torch.isfinite(norm))
@@ -116,13 +117,7 @@ class TempLora:
             for group in self._optimizer.param_groups:
                 group["lr"] = self.current_rate
             self._optimizer.step()
-        self.forget_gradients()
         return finite
-
-    def forget_gradients(self) -> None:
-        """Drop what an unfinished backward pass has left."""
-        for flat in self._flats.parts:
-            flat.grad.zero_()  # not set to None: the parameters' gradients are views of it
 
     @property
     def current_rate(self) -> float:

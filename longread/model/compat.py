@@ -349,14 +349,13 @@ def _one_node_linear() -> type:
     return OneNodeLinear
 
 
-def remove_adapter(peft_model: Any) -> None:
-    """Give the base model its own linear layers back.
+def remove_adapter(model: nn.Module) -> None:
+    """Give the model its own linear layers back, also where an adapter was put in by half.
 
     PEFT's own ``unload`` would load every weight that waits elsewhere.
     """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    model = peft_model.get_base_model()
     for name, layer in list(model.named_modules()):
         if isinstance(layer, BaseTunerLayer):
             parent, _, child = name.rpartition(".")

@@ -222,7 +222,8 @@ def _verdict(found: Found, probe: bool, device: str, dtype: str) -> Any:
 
         return load_model(found.name, make_policy, device=device, dtype=dtype, anew=True).verdict
     weights = known_fingerprint(found.folder)
-    return known_verdict(weights, pick_dtype(dtype, pick_device(device))) if weights else None
+    where = pick_device(device)
+    return known_verdict(weights, pick_dtype(dtype, where), where.type) if weights else None
 
 
 def _said(verdict: Any) -> str:

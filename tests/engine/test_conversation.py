@@ -67,6 +67,58 @@ def test_a_short_head_borrows_its_sinks(backbone):
     assert said(nothing, words(10, 0)) == plain(backbone, words(10, 0))
 
 
+def test_one_word_first_does_not_leave_a_stream_without_sinks(backbone):
+    conversation = Conversation(backbone, [], SHAPE)
+    answer = said(conversation, [9], count=12)
+    more = words(10, 1)
+    assert said(conversation, more) == plain(backbone, [9, *answer, *more])
+    assert conversation._policy.sinks == SINKS
+
+
+def test_the_templates_marks_are_not_learned(backbone, lora):
+    def taught(marks):
+        conversation = Conversation(backbone, HEAD, SHAPE, marks=marks, lora=lora)
+        for turn in range(6):
+            conversation.add([3, *words(14, turn), 4], words(6, 50 + turn))
+        return sum(block.tokens for block in conversation.learn())
+
+    every = taught(())
+    assert every - taught((3, 4)) >= 6
+
+
+def test_the_watch_brings_an_adapter_back_in_a_conversation_too(backbone, lora, monkeypatch):
+    monkeypatch.setattr("longread.memory.watch.EVERY", 1)
+    lora.rate = 5.0
+    conversation = Conversation(backbone, HEAD, SHAPE, lora=lora)
+    for turn in range(12):
+        conversation.add(words(20, turn))
+    warnings = [block.warning for block in conversation.learn() if block.warning]
+    assert any("last good state" in text for text in warnings) and lora.rate < 5.0
+
+
+def test_a_step_that_failed_is_taken_again_and_leaves_no_gradient(backbone, lora, monkeypatch):
+    def taught(fails):
+        lora.load(fresh)
+        conversation = Conversation(backbone, HEAD, SHAPE, lora=lora)
+        for turn in range(4):
+            conversation.add(words(20, turn))
+        if fails:
+            with monkeypatch.context() as patched, pytest.raises(torch.OutOfMemoryError):
+                taken = lora.step
+
+                def short(loss):
+                    loss.backward()
+                    raise torch.OutOfMemoryError("after backward")
+
+                patched.setattr(lora, "step", short)
+                list(conversation.learn())
+            assert lora.step == taken
+        return [block.nll for block in conversation.learn()], lora.sha256()
+
+    fresh = lora.state()
+    assert taught(False) == taught(True)
+
+
 def test_undo_is_as_if_it_was_never_said(backbone):
     one, other = Conversation(backbone, HEAD, SHAPE), Conversation(backbone, HEAD, SHAPE)
     for conversation in (one, other):

@@ -118,6 +118,68 @@ def test_an_error_while_the_adapter_goes_in_leaves_the_model_as_it_was(model, mo
     assert_untouched(model, before)
 
 
+def test_an_adapter_that_is_put_in_by_half_is_taken_out(model, monkeypatch):
+    from peft.tuners.lora import Linear
+
+    before, made = snapshot(model), []
+    init = Linear.__init__
+
+    def short(self, *given, **named):
+        made.append(self)
+        if len(made) == 4:
+            raise torch.OutOfMemoryError("at the fourth layer")
+        init(self, *given, **named)
+
+    monkeypatch.setattr(Linear, "__init__", short)
+    with pytest.raises(torch.OutOfMemoryError), Session(Backbone(model), PREFIX, SHAPE, Memory(rank=4)):
+        pass
+    assert_untouched(model, before)
+
+
+def test_keys_made_without_the_adapter_are_those_of_the_model_alone(model):
+    kept = []
+    for memory in (Memory(learn=False), Memory(rank=4, reading_adapter=False), Memory(rank=4)):
+        with Session(Backbone(model), PREFIX, SHAPE, memory) as session:
+            for block in blocks(6):
+                session.step(block)
+            kept.append({name: t for name, t in session.state().items() if name.startswith("kv.")})
+    alone, off, on = kept
+    assert alone.keys() == off.keys() and all(torch.equal(alone[name], off[name]) for name in alone)
+    assert any(not torch.equal(alone[name], on[name]) for name in alone)
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_scores_that_are_no_numbers_are_an_error_and_never_left_out(model, monkeypatch, learn):
+    with Session(Backbone(model), PREFIX, SHAPE, Memory(rank=2, learn=learn)) as session:
+        first, second = blocks(2)
+        session.step(first)
+        whole = session.backbone.hidden
+        monkeypatch.setattr(session.backbone, "hidden", lambda *given: whole(*given) * float("nan"))
+        with pytest.raises(ModelError, match="not numbers") as error:
+            session.step(second)
+    assert "float32" in error.value.hint
+
+
+@pytest.mark.parametrize("recipe", ["fused", "paper"])
+@pytest.mark.parametrize("shape", [SHAPE, Shape(block=90, window=48, sinks=4)])
+def test_no_pass_of_its_own_is_longer_than_the_window(model, monkeypatch, recipe, shape):
+    """The watch's yardstick fills the window and does not pass it, and neither does what ``paper`` learns."""
+    monkeypatch.setattr("longread.memory.watch.EVERY", 1)
+    with Session(Backbone(model), PREFIX, shape, Memory(recipe=recipe, rank=2)) as session:
+        whole, lengths = session.backbone.hidden, []
+
+        def hidden(ids, *more):
+            lengths.extend([] if more else [len(ids)])  # without a policy's positions: a pass of its own
+            return whole(ids, *more)
+
+        monkeypatch.setattr(session.backbone, "hidden", hidden)
+        reports = [session.step(block)[-1] for block in blocks(6, size=shape.block)]
+    assert max(lengths, default=0) <= shape.window
+    fits = shape.block <= shape.window - shape.sinks
+    assert [report.nll_without is not None for report in reports] == [fits] * 6
+    assert not fits or lengths[-1] == shape.window
+
+
 @pytest.mark.parametrize("recipe", ["fused", "paper"])
 def test_a_block_is_scored_before_it_is_learned(model, recipe):
     """The oracle scores each block with the adapter as it stood before the step, on a cache of its own.

@@ -6,6 +6,9 @@ import pytest
 import torch
 from transformers import DynamicCache
 
+from longread.config import Memory
+from longread.engine.shape import shape_for
+from longread.errors import ModelError
 from longread.memory.policy import make_policy
 from longread.memory.sink_cache import SinkCache
 from longread.model.backbone import Backbone
@@ -95,6 +98,36 @@ def test_any_block_size_gives_the_token_by_token_cache(exact, sinks, block):
             ours = _stream(backbone, ids, sinks=sinks, block=block)
     assert ours.dtype == torch.float64
     assert (ours - expected).abs().max() < 1e-11 * expected.abs().max()
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch):
+    """At the sizes that such a model is given. Past its length the newest keys would be rotated by other
+    frequencies than the rest, and a block would not be what its tokens are one by one."""
+    rope, more = {"rope_type": kind, "rope_theta": 10000.0, "factor": 4.0}, {"max_position_embeddings": 64}
+    if kind == "longrope":
+        rope |= {"original_max_position_embeddings": 64, "short_factor": [1.0] * 4, "long_factor": [3.0] * 4}
+        more = {"max_position_embeddings": 256, "original_max_position_embeddings": 64}
+    model = tiny_model(
+        "phi3" if kind == "longrope" else "llama", rope_parameters=rope, sliding_window=None, **more
+    )
+    backbone, ids = Backbone(model), _ids(300)
+    shape = shape_for(backbone, Memory(), 1, learned_sink=False)
+    whole, highest = backbone.hidden, []
+
+    def hidden(ids, positions, attend):
+        highest.append(int(positions.max()))
+        return whole(ids, positions, attend)
+
+    monkeypatch.setattr(backbone, "hidden", hidden)
+    with torch.no_grad(), backbone.attached():
+        blocks, tokens = (
+            _stream(backbone, ids, sinks=4, block=size, window=shape.window) for size in (shape.block, 1)
+        )
+    assert max(highest) < backbone.trained_length == 64 and 2 * shape.window > 64
+    assert (blocks - tokens).abs().max() < 1e-4 * tokens.std()
+    with pytest.raises(ModelError, match="positions mean the same"):
+        shape_for(backbone, Memory(window=64), 1, learned_sink=False)
 
 
 def test_rebasing_the_running_positions_changes_nothing(exact, monkeypatch):

@@ -49,7 +49,7 @@ def test_a_shortage_while_a_model_is_tried_is_one_clear_error(tmp_path):
 
 def test_a_probe_that_is_asked_for_is_made(tmp_path):
     folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
-    key = probing._key(fingerprint(folder), torch.float32)
+    key = probing._key(fingerprint(folder), torch.float32, "cpu")
     remember("probe.json", key, vars(Verdict(False, "remembered")))
     assert account(str(folder), device="cpu").verdict.startswith("remembered")
     shown = account(str(folder), probe=True, device="cpu")

@@ -27,6 +27,9 @@ def forgetful(monkeypatch):
         monkeypatch.setattr(dispatch, name, type(getattr(dispatch, name))())
 
 
+CPU = torch.device("cpu")
+
+
 def ran() -> list[str]:
     return sorted(dispatch.taken)
 
@@ -56,13 +59,13 @@ def test_what_fails_is_tried_once_and_told_once():
         calls.append("kernel")
         raise RuntimeError("no compiler\nand much more")
 
-    assert [dispatch.attempt("op", kernel, lambda: 7) for _ in range(3)] == [7, 7, 7]
+    assert [dispatch.attempt("op", CPU, kernel, lambda: 7) for _ in range(3)] == [7, 7, 7]
     assert calls == ["kernel"] and ran() == ["op.reference"]
     assert dispatch.failed == {"op": "RuntimeError: no compiler"}
     (sentence,) = dispatch.news()
     assert "op" in sentence and "no compiler" in sentence and "more" not in sentence.partition("(")[2][:40]
     assert dispatch.news() == []
-    assert dispatch.attempt("another", lambda: 8, lambda: 7) == 8
+    assert dispatch.attempt("another", CPU, lambda: 8, lambda: 7) == 8
     assert ran() == ["another.kernel", "op.reference"]
 
 
@@ -71,7 +74,7 @@ def test_running_out_of_memory_is_not_the_kernels_fault():
         raise torch.OutOfMemoryError("full")
 
     with pytest.raises(torch.OutOfMemoryError):
-        dispatch.attempt("op", kernel, lambda: 7)
+        dispatch.attempt("op", CPU, kernel, lambda: 7)
     assert not dispatch.failed
 
 
@@ -86,7 +89,7 @@ def test_the_user_is_told_by_the_next_block():
     with Session(backbone, [1], Shape(block=8, window=24, sinks=4), Memory(learn=False)) as session:
         for i in range(3):
             if i == 1:
-                dispatch.attempt("op", kernel, lambda: 7)
+                dispatch.attempt("op", CPU, kernel, lambda: 7)
             ids = np.arange(8, dtype=np.int64) + 3
             events = session.step(Block(i, ids, np.arange(8), 8 * i, 8 * i + 8, (i + 1) / 3))
             assert isinstance(events[-1], BlockRead)

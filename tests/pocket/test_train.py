@@ -80,7 +80,8 @@ def test_the_rate_rises_stays_and_falls():
     assert run.rate(0, 0, None, 0) == 0.01
     assert run.rate(500, 10**9, None, 10) == 1.0
     assert run.rate(500, 79, 100, 20) == 1.0
-    assert run.rate(500, 90, 100, 20) == 0.5
+    assert run.rate(500, 85, 100, 20) == 0.5
+    assert run.rate(500, 90, 100, 20) == pytest.approx(1 - 0.5**0.5)
     assert run.rate(500, 100, 100, 20) == 0.0
 
 

@@ -53,7 +53,9 @@ def test_a_reading_says_where_it_is_and_is_not_read_twice(text):
     assert not any("saving" in note for note in notes)
 
 
-def test_the_time_announced_is_for_what_is_left(text):
+def test_the_time_announced_is_for_what_is_left(text, monkeypatch):
+    monkeypatch.setattr("longread.tasks.estimate.matrix_rate", lambda: 1e11)  # a busy machine's varies
+
     def planned(task):
         return next(e for e in longread.stream(task, text, **OPTIONS) if isinstance(e, Planned)).seconds
 

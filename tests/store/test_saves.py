@@ -71,6 +71,12 @@ def test_what_is_written_comes_back(one):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="rights are POSIX")
+@pytest.mark.parametrize("name", sorted(KEY))
+def test_whatever_it_was_read_from_or_with_makes_another_reading(name):
+    """A second model on the same text must not take up the first one's adapter."""
+    assert reading.identity({**KEY, name: "other"}) != reading.identity(KEY)
+
+
 def test_only_the_owner_may_look(one):
     _save(one, 1)
     with one.writing(), Rows(one.rows):

@@ -89,8 +89,10 @@ def test_passages_alone_and_as_many_as_asked_for():
 def test_a_part_is_all_that_is_answered_from():
     with open_document("sample:en") as document:
         second = document.chapters[1]
-    for item in run(BUCKETS, options=Options(part="2")).result.answers[0].evidence:
-        assert second.start <= item.start and item.end <= second.end
+    (answer,) = run("How far is the Town Quay from the Widow?", options=Options(part="2")).result.answers
+    assert answer.found and "twelve hundred yards" in answer.answer
+    assert all(second.start <= item.start and item.end <= second.end for item in answer.evidence)
+    assert not run(BUCKETS, options=Options(part="2")).result.answers[0].found  # that stands in chapter 1
 
 
 def test_a_part_that_ends_within_a_passage_says_nothing_of_what_follows(tmp_path):

@@ -33,7 +33,7 @@ def linear_cross_entropy(
         )
 
     if implementation(hidden, weight) == "kernel":
-        return dispatch.attempt("linear_cross_entropy", by_kernel, by_reference)
+        return dispatch.attempt("linear_cross_entropy", hidden.device, by_kernel, by_reference)
     dispatch.taken["linear_cross_entropy.reference"] += 1
     return by_reference()
 

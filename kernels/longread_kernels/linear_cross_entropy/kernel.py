@@ -38,6 +38,10 @@ def row_loss(
     row = tl.program_id(0).to(tl.int64)
     PRODUCTS += row * step
     target = tl.load(TARGETS + row)
+    # Read before the loop, whose reductions are barriers: the gradient is written over it by any warp.
+    right = tl.load(PRODUCTS + target).to(tl.float32) * scale
+    if CAPPED:
+        right = cap * tanh(right / cap)
     top, total, spread = tl.full([], LEAST, tl.float32), 0.0, 0.0
     for at in range(0, size, V):
         z = logits(PRODUCTS, at + tl.arange(0, V), size, scale, cap, CAPPED)
@@ -50,9 +54,6 @@ def row_loss(
         total = total * fade + tl.sum(p, 0)
         top = higher
     log_total = tl.log2(total) * LN2
-    right = tl.load(PRODUCTS + target).to(tl.float32) * scale
-    if CAPPED:
-        right = cap * tanh(right / cap)
     tl.store(NLL + row, log_total + (top - right))
     if ENTROPIES:
         tl.store(ENTROPY + row, log_total - spread / total)

@@ -29,7 +29,7 @@ def lora_linear(x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Te
         return reference.lora_linear(x, weight, bias, a, b, scale, kernel.add)
 
     if implementation(x, a) == "kernel":
-        return dispatch.attempt("lora_linear", by_kernel, by_reference)
+        return dispatch.attempt("lora_linear", x.device, by_kernel, by_reference)
     dispatch.taken["lora_linear.reference"] += 1
     return by_reference()
 

@@ -44,7 +44,7 @@ def sink_attention(
 
     match implementation(q, k, v, with_lse=with_lse, **everything):
         case "kernel":
-            return dispatch.attempt("sink_attention", by_kernel, by_reference)
+            return dispatch.attempt("sink_attention", q.device, by_kernel, by_reference)
         case "one_node":
             dispatch.taken["sink_attention.one_node"] += 1
             return one_node.sink_attention(q, k, v, **options)

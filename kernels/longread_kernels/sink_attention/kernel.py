@@ -255,6 +255,7 @@ class _SinkAttention(torch.autograd.Function):
         wants_keys = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
         found = dispatch.attempt(
             "sink_attention's gradient",
+            g.device,
             lambda: _gradients(g, g_lse, *inputs, out, lse, ctx.case, wants_keys),
             lambda: _by_reference(g, g_lse, *inputs, ctx.case),
         )

@@ -164,7 +164,7 @@ def hidden_sinks(start: int, rows: int, window: int, sinks: int, sliding: int | 
     return hidden if any(hidden) else ()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # up to tens of MB each
 def visibility(
     rows: int,
     keys: int,

@@ -39,8 +39,8 @@ class Paper(Recipe):
         return replace(options, dropout=DROPOUT)
 
     def learn(self, scored: Scored) -> bool:
-        ids = scored.ids
-        backbone, sinks = self.policy.backbone, self._first.to(ids.device)
+        backbone, sinks = self.policy.backbone, self._first.to(scored.ids.device)
+        ids = scored.ids[-(self.policy.window - len(sinks)) :]  # a pass no longer than the window
         prefix = self._past.to(ids.device)
         room = max(0, self.policy.window - len(sinks) - len(ids))
         whole = torch.cat((sinks, prefix[len(prefix) - min(room, len(prefix)) :], ids))

@@ -51,9 +51,9 @@ class Batch:
 
 
 # 8,192 tokens a step either way: the long stable phase on short rows of books, and the decay on rows as
-# long as the window, with more of what is to be translated.
+# long as the window, with questions among them.
 STABLE = (Share("en", 512, 13), Share("zh", 512, 1), Share("pairs", 256, 4))
-DECAY = (Share("en", 1024, 5), Share("zh", 512, 1), Share("lessons", 512, 1), Share("pairs", 256, 8))
+DECAY = (Share("en", 1024, 6), Share("zh", 512, 1), Share("lessons", 512, 1), Share("pairs", 256, 4))
 
 
 class Rows:

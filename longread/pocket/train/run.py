@@ -5,14 +5,16 @@ stopped, was stopped (SIGTERM and Ctrl-C finish the step and save) or was killed
 of an unbroken run, to the last bit on a CPU with as many threads. Imports torch, numpy and safetensors only.
 
 The schedule is warm-up, stable, decay (2405.18392): without ``--tokens`` the rate stays up for ever; with
-it the last ``--decay`` tokens bring it down to zero, on the mix and the length of row meant for that. So the
-end may be chosen late, and tried from any state that was kept.
+it the last ``--decay`` tokens bring it down to zero, by the square root of their share that is done, on
+the mix and the length of row meant for that. So the end may be chosen late, and tried from any state
+that was kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import time
@@ -41,7 +43,7 @@ def rate(step: int, tokens: int, total: int | None, decay: int) -> float:
     warm = min(1.0, (step + 1) / WARM)
     if total is None or tokens < total - decay:
         return warm
-    return warm * max(0.0, (total - tokens) / max(1, decay))
+    return warm * (1 - math.sqrt(min(1.0, 1 - (total - tokens) / max(1, decay))))
 
 
 def _alone() -> None:

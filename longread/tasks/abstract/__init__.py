@@ -116,13 +116,12 @@ def abstract(
 def hand_of(session: Session, loaded: LoadedModel, chat: Chat) -> Write:
     """The model's own hand: each text in a stream of its own, within the open ``session``."""
     from longread.engine.decode import generate_ids
-    from longread.memory.policy import make_policy
+    from longread.memory.policy import fresh_policy
 
     backbone, shape = loaded.backbone, session.shape
-    name = "sink" if backbone.stateful else "recompute"
 
     def write(prompt_ids, *, max_tokens, sampling, seed) -> Iterator[int]:
-        policy = make_policy(name, backbone, window=shape.window, sinks=shape.sinks)
+        policy = fresh_policy(backbone, window=shape.window, sinks=shape.sinks, tokens=len(prompt_ids))
         off = session.lora is not None and not session.memory.answering_adapter
         with session.lora.off() if off else nullcontext():  # once a text: switching costs milliseconds
             return (

@@ -99,12 +99,12 @@ class Hand:
         self._held = parts
 
     def _fresh(self, opening: tuple[int, ...]) -> KVPolicy:
-        from longread.memory.policy import make_policy
+        from longread.memory.policy import fresh_policy
 
-        backbone, shape = self._session.backbone, self._session.shape
-        name = "sink" if backbone.stateful else "recompute"
-        sinks = max(0, min(shape.sinks, len(opening) - 1))
-        return make_policy(name, backbone, window=shape.window, sinks=sinks)
+        shape = self._session.shape
+        return fresh_policy(
+            self._session.backbone, window=shape.window, sinks=shape.sinks, tokens=len(opening)
+        )
 
     def _feed(self, ids: tuple[int, ...]) -> None:
         import torch
