@@ -20,12 +20,14 @@ ROOT = Path(__file__).parents[1]
 LAUNCH = ROOT / "tests" / "cli" / "launch.py"
 
 _blocked = False
+_tried: list[str] = []
 
 
 def _refuse(event: str, arguments: tuple) -> None:
     # An audit hook cannot be removed, so it looks at a switch instead.
     if _blocked and event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        raise RuntimeError(f"the network was used: {event} {arguments!r}")
+        _tried.append(f"the network was used: {event} {arguments!r}")  # the error may be swallowed
+        raise RuntimeError(_tried[-1])
 
 
 sys.addaudithook(_refuse)
@@ -36,10 +38,12 @@ def no_network() -> Iterator[None]:
     """Any attempt to connect, send or look a name up is an error."""
     global _blocked
     _blocked = True
+    _tried.clear()
     try:
         yield
     finally:
         _blocked = False
+    assert not _tried, _tried
 
 
 @pytest.fixture(autouse=True)

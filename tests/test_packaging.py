@@ -83,7 +83,7 @@ def heavy_modules(code: str) -> list[str]:
     path = json.dumps([str(ROOT), str(ROOT / "kernels")])
     script = f"import sys; sys.path[:0] = {path}\n{code}\nprint([m for m in {heavy!r} if m in sys.modules])"
     found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=240, check=True
     )
     return ast.literal_eval(found.stdout.splitlines()[-1])
 

@@ -93,7 +93,7 @@ def test_ctrl_c_leaves_a_valid_part(start_cli, book, tmp_path):
         assert line, seen
         seen += line
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=120)
+    out, err = child.communicate(timeout=240)
     assert (child.returncode, out) == (130, ""), err
     assert [path.name for path in tmp_path.iterdir()] == ["more.txt.partial"]
     assert (tmp_path / "more.txt.partial").read_text(encoding="utf-8").strip()

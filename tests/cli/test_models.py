@@ -92,7 +92,7 @@ def test_listing_loads_no_torch(cli_env):
     code = "import sys; from longread.cli import main; main(['models', 'list']); assert 'torch' not in {}"
     code = code.format("sys.modules")
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=cli_env(False), timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, env=cli_env(False), timeout=240
     )
     assert ran.returncode == 0, ran.stderr
 
@@ -210,7 +210,7 @@ def test_pull_then_use_then_plan_in_real_processes(tmp_path, cli_env):
     def longread(*arguments: str) -> subprocess.CompletedProcess[str]:
         env = cli_env(False, HF_ENDPOINT=server.url, HF_HOME=str(tmp_path / "hf"), HF_HUB_OFFLINE="0")
         command = [sys.executable, "-m", "longread", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, cwd=tmp_path)
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=240, cwd=tmp_path)
 
     with running({REPO: pocket_files()}) as server:
         ran = longread("models", "pull", "qwen3-0.6b")

@@ -105,7 +105,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path, line):
             text=True,
             cwd=ROOT,
             check=True,
-            timeout=120,
+            timeout=240,
         )
         peaks.append(int(done.stdout))
     scale = 1024 if sys.platform == "darwin" else 1

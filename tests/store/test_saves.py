@@ -209,6 +209,31 @@ def test_removing_follows_no_link(root, one, tmp_path):
     assert not one.folder.exists() and (outside / "book.txt").read_text() == "mine"
 
 
+def test_the_reading_used_last_comes_first_and_the_index_goes_with_the_texts_last(root, one, monkeypatch):
+    dropped: list[str] = []
+    monkeypatch.setattr("longread.store.library.passages.drop", dropped.append)
+    other = reading.create(root, {**MANIFEST, "key": {**KEY, "seed": 1}})
+    for made in (one, other):
+        _save(made, 1)
+    for first, second in ((one, other), (other, one)):
+        for at, made in ((2_000_000_000, first), (1_000_000_000, second)):
+            for folder in (made.saves, made.folder):
+                os.utime(folder, (at, at))
+        assert [found.id for found in Library(root).all()] == [first.id, second.id]
+    Library(root).remove(one)
+    assert dropped == []
+    Library(root).remove(other)
+    assert dropped == [KEY["text"]]
+
+
+def test_what_is_too_large_is_not_read_into_memory(tmp_path):
+    path = tmp_path / "list.json"
+    path.write_bytes(b"four")
+    assert files.read(path, most=4) == b"four"
+    with pytest.raises(OSError, match="4 bytes"):
+        files.read(path, most=3)
+
+
 def test_rows_are_cut_where_the_save_ends(one):
     with Rows(one.rows) as rows:
         rows.append([(0, b"a", b"1"), (1, b"b", b"2")])
