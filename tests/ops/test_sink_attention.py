@@ -137,10 +137,29 @@ def test_a_cache_that_wraps_around(function, ring):
 def test_one_node_knows_what_it_can_do():
     q = torch.zeros(1, 2, 3, 4)
     wanting = torch.zeros(1, 2, 3, 4, requires_grad=True)
-    assert one_node.fits(q, q, None, None, None)
-    assert one_node.fits(wanting, q, q, None, None)
-    assert not one_node.fits(q, wanting, None, None, None)
-    assert not one_node.fits(q, q, wanting, None, None)
-    assert not one_node.fits(q, q, None, 50.0, None)
-    assert not one_node.fits(q, q, None, None, torch.zeros(2))
-    assert not one_node.fits(q.bfloat16(), q, None, None, None)
+    assert one_node.fits(q, (q, q, None, None))
+    for place in range(4):
+        assert not one_node.fits(wanting, [wanting if at == place else q for at in range(4)])
+    assert one_node.fits(wanting, (q, q, q, q))
+    assert not one_node.fits(q, (q, q), 50.0)
+    assert not one_node.fits(q, (q, q), None, torch.zeros(2))
+    assert not one_node.fits(q.bfloat16(), (q, q))
+
+
+@pytest.mark.parametrize("which", ["k", "v", "k_new", "v_new"])
+def test_each_of_keys_and_values_may_want_a_gradient_alone(which):
+    make = torch.Generator().manual_seed(4)
+    q, k, v = (torch.randn(1, 2, 5, 6, generator=make, dtype=torch.float64) for _ in range(3))
+    place = {"start": 0, "window": 9, "scale": 0.4}
+    found = []
+    for attend in (sink_attention, reference.sink_attention):
+        learned = (k if which.startswith("k") else v).clone().requires_grad_()
+        given = {"k": k, "v": v, "k_new": None, "v_new": None} | {which: learned}
+        if which.endswith("_new"):  # the block's own, beside what is kept of it
+            other = "v_new" if which == "k_new" else "k_new"
+            given[other] = v if which == "k_new" else k
+        keys, values = given.pop("k"), given.pop("v")
+        out = attend(q, keys, values, **place, **given)
+        found.append(torch.autograd.grad((out * torch.arange(6.0)).sum(), learned)[0])
+    assert found[0].abs().max() > 0
+    torch.testing.assert_close(found[0], found[1])

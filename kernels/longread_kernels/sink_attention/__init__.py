@@ -39,7 +39,8 @@ def sink_attention(
         # Triton decides between compiler and interpreter as it is imported, and is slow to import.
         from longread_kernels.sink_attention import kernel
 
-        out, lse = kernel.sink_attention(q, k, v, **everything)
+        given = {name: value for name, value in everything.items() if name != "tile"}  # the reference's own
+        out, lse = kernel.sink_attention(q, k, v, **given)
         return (out, lse) if with_lse else out
 
     match implementation(q, k, v, with_lse=with_lse, **everything):
@@ -79,6 +80,6 @@ def implementation(
     )
     if fits and dispatch.kernels_run_on(q.device):
         return "kernel"
-    if not with_lse and one_node.fits(q, k, k_sink, softcap, sink_logits):
+    if not with_lse and one_node.fits(q, (k, v, k_sink, v_sink), softcap, sink_logits):
         return "one_node"
     return "reference"

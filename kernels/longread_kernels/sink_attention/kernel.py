@@ -78,7 +78,9 @@ def sink_attention(
     ``shares`` is into how many parts the keys are split; left out, as many as keep the device busy.
     """
     n, heads, kv = q.shape[2], q.shape[1], k.shape[1]
-    if k.requires_grad and k_new is None:  # the whole of k is the block, as where there is no cache
+    if (
+        k.requires_grad or v.requires_grad
+    ) and k_new is None:  # the whole of k is the block, as where there is no cache
         k_new, v_new, k, v = k, v, k.detach(), v.detach()
     sinks = 0 if k_sink is None else k_sink.shape[2]
     recent = window - sinks if sliding is None else min(window - sinks, sliding)
@@ -259,7 +261,8 @@ class _SinkAttention(torch.autograd.Function):
             lambda: _gradients(g, g_lse, *inputs, out, lse, ctx.case, wants_keys),
             lambda: _by_reference(g, g_lse, *inputs, ctx.case),
         )
-        return *found, None, None, None, None, None, None
+        wanted = (x if needed else None for x, needed in zip(found, ctx.needs_input_grad, strict=False))
+        return *wanted, None, None, None, None, None, None
 
 
 def _by_reference(g, g_lse, q, q_sink, k, v, k_sink, v_sink, case: Case):

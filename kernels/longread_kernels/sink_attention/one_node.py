@@ -13,15 +13,19 @@ sliced, and there are a dozen of them a layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from longread_kernels.sink_attention.reference import TILE, hidden_sinks, unrolled, visibility
 
 
-def fits(q: Tensor, k: Tensor, k_sink: Tensor | None, softcap: float | None, logits: Tensor | None) -> bool:
-    """Whether this implementation computes the case."""
-    frozen = not (k.requires_grad or (k_sink is not None and k_sink.requires_grad))
+def fits(
+    q: Tensor, kept: Sequence[Tensor | None], softcap: float | None = None, logits: Tensor | None = None
+) -> bool:
+    """Whether this implementation computes the case; ``kept`` are k, v and the sinks' own."""
+    frozen = not any(x is not None and x.requires_grad for x in kept)
     return frozen and softcap is None and logits is None and q.dtype in (torch.float32, torch.float64)
 
 
@@ -103,7 +107,7 @@ class _SinkAttention(torch.autograd.Function):
         delta = (g * out).sum(dim=-1, keepdim=True)
         dq = g.new_empty(batch, heads, n, saved[0].shape[-1])
         dq_sink = torch.empty_like(dq) if ctx.needs_input_grad[1] else None
-        wants_keys = ctx.needs_input_grad[2]
+        wants_keys = ctx.needs_input_grad[2] or ctx.needs_input_grad[3]
         dk = g.new_zeros(batch * kv, n, dq.shape[-1]) if wants_keys else None
         dv = g.new_zeros(batch * kv, n, g.shape[-1]) if wants_keys else None
         for number, (low, high, first) in enumerate(ctx.tiles):
