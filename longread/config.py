@@ -143,11 +143,12 @@ class Setting:
             return None
         try:
             number = self.kind(value)
+            finite = math.isfinite(number)
         except (TypeError, ValueError, OverflowError):
             return None
         low = -math.inf if self.least is None else self.least
         high = math.inf if self.most is None else self.most
-        return number if math.isfinite(number) and low <= number <= high else None
+        return number if finite and low <= number <= high else None
 
     def _allowed(self, choices: tuple[str, ...]) -> str:
         """In words, what may be given; the end of "give …"."""
@@ -178,7 +179,7 @@ SHARED: tuple[Setting, ...] = (
             choices=("auto", "float32", "bfloat16", "float16")),
     Setting("encoding", str, None, "encoding of the text; detected where not given", metavar="NAME"),
     Setting("part", str, None, "only these chapters or this share of the book", metavar="3-7|0%-10%"),
-    Setting("seed", int, 0, "seed of everything random", metavar="N", least=0),
+    Setting("seed", int, 0, "seed of everything random", metavar="N", least=0, most=2**63 - 1),
     Setting("save", bool, True, "keep the reading on disk, to resume it and to use it again"),
     Setting("progress", str, "auto", "how to show progress", choices=("auto", "plain", "none")),
     Setting("quiet", bool, False, "print the answer and errors only", "q"),

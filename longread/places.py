@@ -11,7 +11,7 @@ from pathlib import Path
 
 def _home() -> Path | None:
     home = os.environ.get("LONGREAD_HOME")
-    return Path(home).expanduser() if home else None
+    return Path(os.path.expanduser(home)) if home else None  # unlike Path's, it raises nothing
 
 
 def config_file() -> Path:

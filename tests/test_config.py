@@ -78,6 +78,8 @@ def test_auto_takes_it_from_the_model_and_overrules_the_file():
         ({"rank": 2.5}, "a whole number"),
         ({"rank": True}, "a whole number"),
         ({"sinks": "-1"}, "auto or a whole number of at least 0"),
+        ({"seed": "1" + "0" * 400}, "a whole number"),
+        ({"seed": str(2**63)}, "a whole number"),
         ({"lr": "nan"}, "a number"),
         ({"lr": "inf"}, "a number"),
         ({"lr": "0"}, "a number"),

@@ -13,10 +13,16 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``longread`` with ``argv`` (the process's own where None) and return its exit code."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # while it starts, too
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
     from .crash import foreseen
     from .render import screen, streams
 
-    arguments = list(sys.argv[1:] if argv is None else argv)
     streams.prepare()
     try:
         from .app import parse
@@ -33,8 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the answer has seen enough (``| head``).
         streams.hush()
         return 0
-    except KeyboardInterrupt:
-        return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     except Exception as error:

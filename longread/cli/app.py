@@ -7,7 +7,6 @@ so that Typer stands between no error and the user.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from ..config import suggestion
 from ..errors import UsageError
 from .render import help as page
-from .render import streams
+from .render import streams, words
 
 Ready = Callable[[], int]
 ALIASES = {"summarise": "summarize"}
@@ -56,7 +55,7 @@ class Commands(TyperGroup):
         group = ctx.command_path
         looks_like_a_file = os.path.exists(word) or word == "-" or word.startswith("sample:") or "." in word
         if ctx.parent is None and looks_like_a_file:
-            name = shlex.quote(word)
+            name = words.shell(word)
             return f"try: longread summarize {name}, longread score {name}, or longread read {name}"
         names = [*self.commands, *(ALIASES if ctx.parent is None else ())]
         near = suggestion(word, names)

@@ -27,7 +27,7 @@ def foreseen(error: BaseException, verbose: bool) -> LongreadError:
         )
     try:
         hint = f"{_write(error)} holds a report without any text of the book"
-    except OSError:
+    except Exception:  # whatever went wrong may be in its way too
         hint = "no report could be written"
     if not verbose:
         hint += "; --verbose shows the traceback"

@@ -14,10 +14,13 @@ from typing import Any
 from ..errors import Interrupted
 from ..events import Done, Event
 
+# A terminal that was closed, or a connection that broke, asks too; Windows has no such signal.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 class Stop:
-    """Handles SIGINT and SIGTERM while used as a context manager; ``asked`` after the first, ``last`` which
-    it was."""
+    """Handles SIGINT, SIGTERM and SIGHUP while used as a context manager; ``asked`` after the first, ``last``
+    which it was."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self.asked = False
@@ -28,8 +31,9 @@ class Stop:
     def __enter__(self) -> Stop:
         # Only the main thread may set handlers; elsewhere the caller keeps its own.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._on)
+            for number in _SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+                    self._before[number] = signal.signal(number, self._on)
         return self
 
     def __exit__(self, *_: object) -> None:

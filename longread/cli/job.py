@@ -164,7 +164,7 @@ class Run:
 
     def _name_a_better_model(self) -> None:
         """For a person who has not chosen a model yet, where one that writes would have done better."""
-        if self.values["model"].origin == "default" and self.job.name not in ("read", "score"):
+        if self.values["model"].origin == "default" and self.job.name not in ("read", "score", "continue"):
             self.screen.advise(better_model)
 
     def _place(self, file: str) -> Place:
@@ -172,6 +172,10 @@ class Run:
         if self.output is None or self.output == "-" or self.dry_run:
             return streams.Stdout()
         path = Path(os.path.expanduser(self.output))
+        if not self.output.strip():
+            raise OutputError("--output names no file", "name a file, a folder, or - for standard output")
+        if self.output.endswith(("/", os.sep)) and not self.several and not os.path.isdir(path):
+            raise OutputError(f"{path} is no folder", "make that folder first, or leave the last sign away")
         if not self.several and not os.path.isdir(path):  # unlike Path's, it raises nothing
             return self._file(path)
         stem = file.replace(":", "-") if file.startswith("sample:") else Path(file).stem

@@ -111,7 +111,7 @@ class Translating(Run):
 
         path = output.with_suffix(".glossary.tsv")
         given = self.own.get("glossary")
-        if given and Path(given).expanduser().resolve() == path:
+        if given and Path(os.path.expanduser(given)).resolve() == path:
             return
         try:
             file = OutputFile(path, self.force)

@@ -32,8 +32,9 @@ def fingerprint(folder: Path) -> str:
 def known_fingerprint(folder: Path) -> str | None:
     """The folder's fingerprint if it was taken before and no file has changed since; reads no weights."""
     _, key, marks = _marks(folder)
-    entry = recall("weights.json").get(key, {})
-    return entry["sha256"] if entry.get("files") == marks else None
+    entry = recall("weights.json").get(key)
+    known = isinstance(entry, dict) and entry.get("files") == marks
+    return entry["sha256"] if known and isinstance(entry.get("sha256"), str) else None
 
 
 def _marks(folder: Path) -> tuple[list[Path], str, list[list]]:

@@ -136,6 +136,9 @@ def open_bytes(path: str | Path) -> Bytes:
         if stdin is None:
             raise InputError("there is no standard input to read", "Name a file.")
         return Spool(getattr(stdin, "buffer", stdin))
+    name = str(path)
+    if name.startswith("~") and not os.path.lexists(name):  # a shell that leaves it, or Python
+        return DiskFile(Path(os.path.expanduser(name)), name)
     return DiskFile(Path(path))
 
 

@@ -139,7 +139,8 @@ class Answerer:
         chapter = self._document.chapter_at(hit.start)
         title = "" if chapter is None else self._document.chapters[chapter].title
         (text,) = self._document.slices([(hit.start, hit.end)]) if isinstance(hit, Joined) else (hit.text,)
-        return Evidence(rank, title, hit.start, hit.end, round(hit.share, 6), text)
+        share = hit.start / max(self._document.characters, 1)  # where it begins, as a summary says it too
+        return Evidence(rank, title, hit.start, hit.end, round(share, 6), text)
 
     def _written(self, question: str, hits: Sequence, beat: Event | None) -> Generator[Event, None, str]:
         from longread.engine.session import Session, without_learning

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from longread.tasks.gather import Gatherer
     from longread.tasks.keep import Keeper
 
+# Fewer tokens than this say nothing of a speed: the first blocks warm everything up.
+_SAMPLE = 500
+
 
 @dataclass
 class Tally:
@@ -258,7 +261,7 @@ def read_blocks(
         raise InputError(
             f"{document.name} holds no text that could be read", "look at it with `longread read --text`"
         )
-    if busy:
+    if busy and tally.read - before >= _SAMPLE:
         estimate.remember_speed(loaded.found, session.shape, job.options, (tally.read - before) / busy)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
 _NAMES, _A_NAME = 12, 25  # shown at most, and for so many words of the summary one
+_PARTS = 20  # stretches of a book without chapters
 _PER_CHAPTER = 25  # words that a chapter's paragraph needs at least
 # What a word of English takes in Chinese: 1.6 characters in Tatoeba's pairs, 2.0 in XQuAD's.
 _CHARACTERS = 5 / 3
@@ -165,7 +166,13 @@ def _assemble(document, spans: list[tuple[int, int]], names) -> Summary:
     texts = [unwrapped(text) for text in document.slices(spans)]
     placed = [(document.chapter_at(span[0]), span, text) for span, text in zip(spans, texts, strict=True)]
     sections = []
-    for chapter, group in groupby(placed, key=lambda item: item[0]):
+    parts = max(document.characters, 1) / _PARTS
+
+    def part(item) -> tuple[int | None, int]:
+        """Its chapter; in a book without chapters, which stretch of it."""
+        return item[0], 0 if document.chapters else int(item[1][0] // parts)
+
+    for (chapter, _), group in groupby(placed, key=part):
         items = list(group)
         sections.append(
             Section(

@@ -31,7 +31,8 @@ def interrupted(start_cli):
         start = time.monotonic()
         for _ in range(times):
             child.send_signal(number)
-            time.sleep(0.3)
+            while "finishing" not in seen and (line := child.stderr.readline()):
+                seen += line
         out, err = child.communicate(timeout=240)
         return child.returncode, out, seen + err, time.monotonic() - start
 
@@ -39,9 +40,11 @@ def interrupted(start_cli):
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_the_first_leaves_a_valid_partial_file(interrupted, tmp_path, number):
-    code, out, err, _ = interrupted("summarize", "slow.txt", "-o", "out.json", "--json", number=number)
+    code, out, err, _ = interrupted(
+        "summarize", "slow.txt", "-o", "out.json", "--json", number=getattr(signal, number)
+    )
     assert (code, out) == (130, "")
     assert "finishing this block (Ctrl-C again stops at once)" in err and "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["out.json.partial"]

@@ -27,6 +27,13 @@ def test_the_answer_goes_to_the_file_and_nothing_to_stdout(cli, tmp_path):
     assert f"written in {tmp_path / 'out.txt'}" in err
 
 
+@pytest.mark.parametrize(("name", "said"), [("new/", "is no folder"), ("", "names no file")])
+def test_an_output_that_names_no_file_is_refused_before_the_work(cli, tmp_path, name, said):
+    code, out, err = cli("summarize", "novel.txt", "-o", name)
+    assert (code, out) == (1, "") and said in err and names(tmp_path) == []
+    assert "reading" not in err
+
+
 def test_its_own_output_is_replaced_and_a_changed_one_is_not(cli, tmp_path):
     out = tmp_path / "out.txt"
     assert cli("summarize", "novel.txt", "-o", out)[0] == 0

@@ -35,6 +35,14 @@ def test_without_a_terminal_one_plain_line_each_twentieth(cli):
     assert "\nreading 50%, Chapter One, 1,234 tokens/s, 0.0 s left\n" in err
 
 
+@pytest.mark.parametrize("columns", ["0", "\u00b2", "wide", "-3"])
+def test_a_width_that_is_none_hides_nothing(cli, monkeypatch, columns):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", columns)
+    code, out, _ = cli("summarize", "novel.txt")
+    assert code == 0 and "It was dark" in out
+
+
 def test_the_screen_comes_in_order(cli):
     err = cli("summarize", "novel.txt")[2]
     said = [

@@ -38,9 +38,15 @@ def test_amounts_sizes_and_clocks():
     ]  # fmt: skip
 
 
+def test_a_name_is_typed_as_no_shell_and_no_option_takes_it():
+    assert [words.shell(name) for name in ("novel.txt", "my novel.txt", "-dash.txt")] == [
+        "novel.txt", "'my novel.txt'", "./-dash.txt",
+    ]  # fmt: skip
+
+
 def test_languages_fall_back_to_their_code():
-    assert [words.language(code) for code in ("en", "en-GB", "zh-Hant", "tlh")] == [
-        "English", "English", "Chinese (traditional)", "tlh",
+    assert [words.language(code) for code in ("en", "en-GB", "zh-Hant", "tlh", "und")] == [
+        "English", "English", "Chinese (traditional)", "tlh", "language unknown",
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import longread
 from longread.config import Memory, Options
 from longread.errors import InputError, Interrupted, ModelError, UsageError
 from longread.events import BlockRead, Done, Note, Progress, Text
+from longread.store.library import Library
 from longread.tasks.chat import voice
 from longread.tasks.chat.commands import COMMANDS, parse
 from longread.tasks.chat.replies import Evidence, Export, Facts
@@ -37,8 +38,8 @@ def talk(loaded, monkeypatch):
     monkeypatch.setattr(voice, "PIECE", 12)
     opened = []
 
-    def start(*, chats: bool = False, save: bool = True) -> Talk:
-        one = Talk(OPTIONS, save=save)
+    def start(*, chats: bool = False, save: bool = True, **named) -> Talk:
+        one = Talk(replace(OPTIONS, **named), save=save)
         one._bench.loaded = replace(loaded, trust=replace(loaded.trust, chats=chats))
         opened.append(one)
         return one
@@ -170,11 +171,13 @@ def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book):
     with closing(chat.send("/learn on")) as events:
         for event in events:
             if isinstance(event, Progress):
-                stopped.append(events.throw(Interrupted("interrupted")))
+                stopped = [events.throw(Interrupted("interrupted")), *events]
                 break
-    assert "/learn on reads on" in stopped[0].text
+    assert "/learn on reads on" in stopped[-1].text
     begun = chat.status.read
     assert 0 < begun < 1 and chat.status.adapter
+    (kept,) = Library().all()
+    assert kept.newest().record["share"] == pytest.approx(begun)  # as Ctrl-C leaves any reading
     assert "is read" in notes(send(chat, "/learn on")) and chat.status.read == 1.0
     learned = chat._bench.session().lora.sha256()
     send(chat, "/learn off")
@@ -193,6 +196,16 @@ def test_what_leaves_the_window_is_learned_and_unlearned(talk):
     assert len({*states}) >= 3
     send(chat, "/undo")
     assert chat._bench.session().lora.sha256() == states[-2]
+
+
+def test_a_part_is_of_the_book_that_the_chat_began_with(talk, book, tmp_path):
+    chat = talk(part="0%-50%")
+    list(chat.open(book))
+    assert chat._book.job.options.part == "0%-50%"
+    other = tmp_path / "other.txt"
+    other.write_text("Nobody asked people in Arley. The miller did.", encoding="utf-8")
+    send(chat, f"/open {other}")
+    assert chat._book.job.options.part is None
 
 
 def test_a_summary_beside_the_chat(talk, book):

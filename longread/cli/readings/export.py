@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,7 @@ def _export(name: str, output: str, force: bool) -> int:
     from ...tasks.adapter import peft_files
 
     found = peft_files(library().find(name))
-    folder = Path(output).expanduser()
+    folder = Path(os.path.expanduser(output))
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

@@ -6,7 +6,6 @@ All three kinds take the same calls, so that a job need not know which one it ha
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from traceback import format_exception
@@ -249,7 +248,7 @@ def next_command(command: str, file: str, own: Mapping[str, Any]) -> str:
     """One command that makes sense after this one; none where the text came through a pipe."""
     if file == "-":
         return ""
-    name = shlex.quote(file)
+    name = words.shell(file)
     if command != "summarize":
         return f"longread summarize {name}"
     return (

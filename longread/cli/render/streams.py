@@ -66,9 +66,21 @@ def console(stream: Any) -> Console:
         markup=False,
         emoji=False,
         highlight=False,
-        # Rich takes COLUMNS first, then asks the terminal; a stream that is none has no width.
-        width=None if is_terminal(stream) or os.environ.get("COLUMNS") else 100,
+        **_size(stream),
     )
+
+
+def _size(stream: Any) -> dict[str, int]:
+    """Columns and lines of a stream that is no terminal, or where COLUMNS is no number; nothing leaves it to
+    Rich, which takes COLUMNS first and then asks the terminal."""
+    given = os.environ.get("COLUMNS", "")
+    if (given.isascii() and given.isdigit() and int(given) > 0) or (not given and is_terminal(stream)):
+        return {}
+    try:
+        width, height = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        width, height = 0, 0
+    return {"width": width or 100, "height": height or 25}
 
 
 class Errors:

@@ -6,6 +6,7 @@ Knows English and ASCII, so that any terminal can show it. Knows nothing of even
 from __future__ import annotations
 
 import math
+import shlex
 
 LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
@@ -15,7 +16,9 @@ LANGUAGES = {
 
 
 def language(code: str) -> str:
-    """A BCP 47 code as the name of its language, or as it stands."""
+    """A BCP 47 code as the name of its language, or as it stands; "und" is a language that is not known."""
+    if code == "und":
+        return "language unknown"
     return LANGUAGES.get(code) or LANGUAGES.get(code.split("-")[0]) or code
 
 
@@ -117,3 +120,8 @@ def sparkline(values: list[float]) -> str:
     return "".join(
         " " if math.isnan(value) else marks[min(7, at)] for value, at in zip(values, steps, strict=True)
     )
+
+
+def shell(name: str) -> str:
+    """A file's name as it is typed: quoted, and never taken for an option."""
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)

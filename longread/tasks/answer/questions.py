@@ -5,6 +5,7 @@ Knows the two forms. Knows nothing of answers.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ def questions_in(path: str) -> list[str]:
     In a file called ``.toml`` every table with a ``question`` counts, whatever it is called. In any other
     file each line is one; empty lines and lines that begin with # are left out.
     """
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:

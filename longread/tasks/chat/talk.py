@@ -111,7 +111,9 @@ class Talk:
 
     def open(self, path: str) -> Iterator[Event]:
         """Talk about the book at ``path`` from now on. Where it cannot be opened, all stays as it was."""
-        book = yield from open_book(path, self._options)
+        # A part was asked of the book that the chat began with.
+        options = self._options if self._book is None else dataclasses.replace(self._options, part=None)
+        book = yield from open_book(path, options)
         if book.job.options == self._bench.options:
             self._bench.forget()
         else:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from longread.config import Options
+from longread.errors import Interrupted
 from longread.events import BlockRead, Event, Loaded, Note
 from longread.tasks import reading
 from longread.tasks.gather import gatherer_for
@@ -135,10 +136,19 @@ class Workbench:
                 keeper = stack.enter_context(Keeper(rest, self.loaded, session.shape, gatherer))
                 session.keep_hidden = True
                 stack.callback(setattr, session, "keep_hidden", False)
-            for event in reading.read_blocks(rest, self.loaded, session, keeper=keeper):
+            blocks = stack.enter_context(
+                closing(reading.read_blocks(rest, self.loaded, session, keeper=keeper))
+            )
+            event = next(blocks, None)
+            while event is not None:
                 if isinstance(event, BlockRead):
                     self.read_to = event.block.end
-                yield event
+                try:
+                    yield event
+                except Interrupted as stop:
+                    event = blocks.throw(stop)  # it saves what was read, and raises
+                else:
+                    event = next(blocks, None)
             self.read_to = rest.end
 
     def tail(self, job: reading.Job) -> str:

@@ -77,7 +77,7 @@ def continue_(
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         loaded = reading.load(job)
-        yield from reading.introduce(job, loaded, writes=tokens)
+        yield from reading.introduce(job, loaded, writes=tokens, keeps=options.save)
         if loaded.parameters < TRUSTED_FROM:
             yield Note(f"{loaded.name} is too small a model to tell a story: expect words in the text's "
                        "manner, not sense")  # fmt: skip

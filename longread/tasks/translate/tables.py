@@ -6,6 +6,7 @@ marks. Knows nothing of what the columns mean.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def _unwrapped(text: str, spreadsheet: bool) -> str:
 
 def _text(path: Path) -> tuple[str, bool]:
     """What the file holds, and whether a spreadsheet must have written it."""
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         if path.is_file() and path.stat().st_size > _MOST:
             raise InputError(f"{path} is too large for a table", "give a file of pairs, not a book")
