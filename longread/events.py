@@ -36,7 +36,7 @@ def private() -> Any:
 
 @dataclass(frozen=True)
 class Opened(Event):
-    """A document is open and its outline known. ``document`` is the object of CLI.md's JSON."""
+    """A document is open and its outline known. ``document`` is every JSON's field of that name."""
 
     document: dict[str, Any]
     words: int

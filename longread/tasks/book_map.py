@@ -77,7 +77,7 @@ def _head(account: Account, title: str) -> str:
             (
                 "adapter",
                 f"{both}, on the {account.sampled.blocks:,} blocks scored both ways "
-                "(without it only the block before is in sight)",
+                "(without it a little less is in sight)",
             )
         )
     facts += [("saved", text(account.updated or "")), ("reading", text(account.id))]

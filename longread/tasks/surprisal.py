@@ -19,7 +19,7 @@ from longread.store.saves import Save
 class Sampled:
     """Perplexity with the adapter and without it, on the ``blocks`` that were scored both ways.
 
-    Without it a block is scored but for its first token, on keys of the sinks and the block before.
+    Without it a block is scored but for its first token, on keys of its own that hold a little less.
     """
 
     blocks: int

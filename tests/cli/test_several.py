@@ -1,4 +1,4 @@
-"""JSON, and several files at once. Tasks are stand-ins; the schema's oracle is CLI.md's text."""
+"""JSON, and several files at once. Tasks are stand-ins; the schema is written out here."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ def list_(as_json: AS_JSON = False) -> partial[int]:
     """List the readings, the one used last first.
 
     "perplexity" is with the adapter, "without" without it, both on the blocks that were scored both ways
-    (every 16th); a reading that has none shows that of all it has read. Without the adapter only the block
-    before was in sight: longread score compares the two on equal terms.
+    (every 16th); a reading that has none shows that of all it has read. Without the adapter a little
+    less was in sight: longread score compares the two on equal terms.
     """
     return partial(_list, as_json)
 

@@ -1,6 +1,6 @@
 """Results and events for programs: JSON and JSON lines.
 
-Knows CLI.md's schema. Knows nothing of any one task: dataclasses become objects, a
+Knows the schema of every command's JSON. Knows nothing of any one task: dataclasses become objects, a
 trailing underscore (``from_``) is dropped from a key, NaN and infinities become null.
 """
 

@@ -111,7 +111,7 @@ def _facts(account: Any, now: datetime) -> Iterator[tuple[str, str]]:
         yield (
             "with and without the adapter",
             f"{_figure(account.sampled.with_)} and {_figure(account.sampled.without)}, "
-            f"on the {blocks} scored both ways (without it only the block before is in sight)",
+            f"on the {blocks} scored both ways (without it a little less is in sight)",
         )
     yield "adapter sha256", one_line(account.adapter_sha256 or "")
     yield "questions asked", words.number(len(account.asked)) if account.asked else ""
