@@ -39,8 +39,8 @@ def test_amounts_sizes_and_clocks():
 
 
 def test_a_name_is_typed_as_no_shell_and_no_option_takes_it():
-    assert [words.shell(name) for name in ("novel.txt", "my novel.txt", "-dash.txt")] == [
-        "novel.txt", "'my novel.txt'", "./-dash.txt",
+    assert [words.shell(name) for name in ("novel.txt", "my novel.txt", "-dash.txt", "-")] == [
+        "novel.txt", "'my novel.txt'", "./-dash.txt", "-",
     ]  # fmt: skip
 
 

@@ -124,4 +124,4 @@ def sparkline(values: list[float]) -> str:
 
 def shell(name: str) -> str:
     """A file's name as it is typed: quoted, and never taken for an option."""
-    return shlex.quote(f"./{name}" if name.startswith("-") else name)
+    return shlex.quote(f"./{name}" if name.startswith("-") and name != "-" else name)
