@@ -14,15 +14,15 @@ from longread.model.catalog import catalogue
 from longread.model.machine import Machine, memory
 from tests.tiny import FAMILIES
 
-POCKET = {**catalogue()["pocket"].shape, "max_position_embeddings": 512}
-SIZES = fit.Sizes(block=128, window=512, sinks=1)
+POCKET = {**catalogue()["pocket"].shape, "max_position_embeddings": 1024}
+SIZES = fit.Sizes(block=256, window=1024, sinks=1)
 
 
 def test_the_parts_of_pocket_by_hand():
     needs = fit.needs(POCKET, SIZES)
-    assert needs.weights == pytest.approx(7_343_360 * 4, rel=1e-3)
-    assert needs.cache == 2 * 6 * 2 * 64 * (512 + 128) * 4
-    assert needs.adapter == 466_944 * 16  # as models show counts them from the modules themselves
+    assert needs.weights == pytest.approx(5_163_120 * 4, rel=1e-3)
+    assert needs.cache == 2 * 4 * 1 * 64 * (1024 + 256) * 4
+    assert needs.adapter == 287_744 * 16  # as models show counts them from the modules themselves
     assert needs.total == needs.weights + needs.cache + needs.activations + needs.adapter
 
 
@@ -30,8 +30,8 @@ def test_what_costs_more_is_planned_as_more():
     base = fit.needs(POCKET, SIZES)
     without = fit.needs(POCKET, SIZES, learn=False)
     assert without.adapter == 0 and without.activations < base.activations
-    assert fit.needs(POCKET, fit.Sizes(128, 1024)).activations > base.activations
-    assert fit.needs(POCKET, fit.Sizes(256, 512)).activations > base.activations
+    assert fit.needs(POCKET, fit.Sizes(256, 2048)).activations > base.activations
+    assert fit.needs(POCKET, fit.Sizes(512, 1024)).activations > base.activations
     assert fit.needs(POCKET, SIZES, bytes_a_value=2).weights * 2 == base.weights
     assert fit.needs(POCKET, SIZES, stateful=False).cache == 0
 
@@ -72,7 +72,7 @@ def test_speed_falls_with_size_window_and_learning():
 def test_a_model_that_fits_nowhere_says_so():
     small = Machine(int(2e9), 2, 1e9)
     assert room.fit(POCKET, small) == room.Fit(
-        True, False, fit.Sizes(128, 512), fit.needs(POCKET, SIZES), wanted=fit.needs(POCKET, SIZES).total
+        True, False, fit.Sizes(256, 1024), fit.needs(POCKET, SIZES), wanted=fit.needs(POCKET, SIZES).total
     )
     large = {**catalogue()["qwen3-4b"].shape, "max_position_embeddings": 4096}
     assert not room.fit(large, small).fits

@@ -215,7 +215,7 @@ class Hand:
 
     def __call__(self, prompt_ids, *, max_tokens, sampling, seed):
         self.prompts.append(self.loaded.encoder.decode(prompt_ids))
-        assert len(prompt_ids) + max_tokens <= 512
+        assert len(prompt_ids) + max_tokens <= self.loaded.backbone.trained_length
         ids = self.loaded.encoder.encode(self.says.pop(0))
         yield from ids[:max_tokens]
         return "stop" if len(ids) <= max_tokens else "length"

@@ -55,6 +55,7 @@ def write(
         config["bos_token_id"], begins = None, {}
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "model.safetensors").chmod(0o644)  # it comes out for its owner alone, and others may install it
     _json(out / "tokenizer.json", json.loads(layout) | ({"post_processor": _opening()} if sink else {}))
     (out / "chat_template.jinja").write_text(talk.TEMPLATE, encoding="utf-8")
     _json(out / "config.json", config)
