@@ -33,8 +33,9 @@ def interrupted(start_cli):
             child.send_signal(number)
             while "finishing" not in seen and (line := child.stderr.readline()):
                 seen += line
-        out, err = child.communicate(timeout=240)
-        return child.returncode, out, seen + err, time.monotonic() - start
+        # Not communicate: what the lines were read from may hold more than they.
+        err, out = child.stderr.read(), child.stdout.read()
+        return child.wait(240), out, seen + err, time.monotonic() - start
 
     return run
 

@@ -12,7 +12,7 @@ from longread.tasks import reading
 from longread.tasks.abstract import Counts, abstract
 from longread.tasks.abstract.lengths import Meter
 
-WINDOW = 512
+WINDOW = 1024
 OPTIONS = Options(memory=Memory(learn=False, block=256))
 KINDS = {"Write a note": "note", "Write what these": "merge", "Write it again": "more"}
 

@@ -21,7 +21,7 @@ from longread.tasks.chat.talk import Talk
 ASKED = "On day {} the miller Tobias Grange asked {} people in Arley where the lantern was."
 HIDDEN = "The captain of the Heron hid the brass lantern under the old stone bridge."
 BOOK = "\n\n".join(["CHAPTER ONE", HIDDEN, *(ASKED.format(day, day + 2) for day in range(60))])
-OPTIONS = Options(memory=Memory(block=64, rank=2))
+OPTIONS = Options(memory=Memory(block=64, window=512, rank=2))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from longread.tasks.translate.checks import Pair
 from longread.tasks.translate.wish import Wish
 from longread.tasks.translate.work import translation_of
 
-OPTIONS = Options(memory=Memory(learn=False))
+OPTIONS = Options(memory=Memory(learn=False, block=128, window=512))
 ZH_EN = Pair("zh", "en")
 USER, ASSISTANT = 2, 3  # pocket's marks of a turn
 NAMES = {"王小明": "Wang Xiaoming", "李秋菊": "Li Qiuju", "老陈": "Old Chen"}
