@@ -32,7 +32,9 @@ class Stop:
         # Only the main thread may set handlers; elsewhere the caller keeps its own.
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+                ignored = signal.getsignal(number) == signal.SIG_IGN
+                # What is ignored in the background is still asked for by name, but for nohup's signal.
+                if not (ignored and number == getattr(signal, "SIGHUP", None)):
                     self._before[number] = signal.signal(number, self._on)
         return self
 

@@ -172,7 +172,6 @@ class Session:
                     learned = self.recipe.learn(Scored(ids, nll))
             hidden, nll = hidden.detach(), nll.detach()
         self._keep(ids)
-        room = self.shape.window - len(self._first)
         self._last, self._previous = hidden[-1:], torch.cat((self._previous, ids))[-room:]
         return _Read(hidden, nll, learned, without, skipped=learns and not learned)
 

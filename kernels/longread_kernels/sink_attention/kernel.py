@@ -78,9 +78,8 @@ def sink_attention(
     ``shares`` is into how many parts the keys are split; left out, as many as keep the device busy.
     """
     n, heads, kv = q.shape[2], q.shape[1], k.shape[1]
-    if (
-        k.requires_grad or v.requires_grad
-    ) and k_new is None:  # the whole of k is the block, as where there is no cache
+    # Where nothing is cached the whole of k is the block.
+    if (k.requires_grad or v.requires_grad) and k_new is None:
         k_new, v_new, k, v = k, v, k.detach(), v.detach()
     sinks = 0 if k_sink is None else k_sink.shape[2]
     recent = window - sinks if sliding is None else min(window - sinks, sliding)
