@@ -24,13 +24,18 @@ def _arms() -> Iterable[str]:
     return tuple(importlib.import_module("longread.tasks.score").ARMS)
 
 
+def _ways(own: Mapping[str, Any], memory: config.Memory) -> Iterable[Any]:
+    return importlib.import_module("longread.tasks.score").ways_of(own["arms"], memory)
+
+
 @dataclass(frozen=True)
 class Job:
     """A task as the user knows it.
 
     ``settings`` are the options it does not share, ``defaults`` those of shared options where
     they differ; ``streams`` says that its answer is text which is shown as it comes. For a dry run
-    ``passes`` says how often the text is read, and ``writes`` how many tokens, given its own options.
+    ``passes`` says how often the text is read, ``ways`` (see ``tasks.estimate``) in which ways if not as the
+    shared options have it, and ``writes`` how many tokens, given its own options.
     """
 
     name: str
@@ -39,7 +44,8 @@ class Job:
     rivals: tuple[str, ...] = ()
     streams: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    passes: Callable[[Mapping[str, Any]], float] = lambda own: 1
+    passes: float = 1
+    ways: Callable[[Mapping[str, Any], config.Memory], Iterable[Any]] = lambda own, memory: ()
     writes: Callable[[Mapping[str, Any]], int] = lambda own: 0
 
     @property
@@ -68,7 +74,8 @@ class Job:
         """The events of a dry run: the text is opened and counted, no model reads it."""
         task = importlib.import_module("longread.tasks.plan")
         own = {setting.keyword: setting.default for setting in self.settings} | own
-        return task.plan(self.name, path, options, passes=self.passes(own), writes=self.writes(own))
+        ways = tuple(self.ways(own, options.memory))
+        return task.plan(self.name, path, options, passes=self.passes, ways=ways, writes=self.writes(own))
 
 
 _own = partial(Setting, panel="Options")
@@ -129,13 +136,13 @@ _TRANSLATING = 60
 
 JOBS: dict[str, Job] = {
     "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
-    "ask": Job("ask", "answers", _ASK, passes=lambda own: 0),
+    "ask": Job("ask", "answers", _ASK, passes=0),
     # Learning did not measure better (docs/log.md), so here it is only for who asks for it.
     "translate": Job("translate", "translation", _TRANSLATE, defaults={"learn": False},
-                     passes=lambda own: _TRANSLATING),
+                     passes=_TRANSLATING),
     "continue": Job("continue", "continuation", _CONTINUE, streams=True, writes=lambda own: own["tokens"]),
     "read": Job("read", "reading"),
-    "score": Job("score", "score", _SCORE, passes=lambda own: len(own["arms"])),
+    "score": Job("score", "score", _SCORE, ways=_ways),
 }  # fmt: skip
 
 

@@ -30,9 +30,9 @@ RANKS = {
     "store": 2,
     "model": 1,
     "kernels": 0,
-    "open": -1,  # errors, config, events, places: everyone's, and they need nobody
+    "open": -1,  # errors, config, events, places, shares: everyone's, and they need nobody
 }
-OPEN = {"errors", "config", "events", "places"}
+OPEN = {"errors", "config", "events", "places", "shares"}
 # Modules of ``model`` that a dry run and the reader's tests use: they must cost nothing to import.
 LIGHT = {"tokens", "tiktokens", "cuts", "plaintext", "catalog", "find", "fingerprint"}
 LIGHT |= {"cached", "choice", "families", "faults", "fetch", "fit", "hub", "machine", "room"}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .. import config
-from ..errors import LongreadError, OutputError, UsageError
+from ..errors import LongreadError, OutputError, UnsupportedError, UsageError
 from ..events import Done, Event, Planned
 from ..jobs import JOBS, Job
 from .crash import foreseen
@@ -26,6 +26,8 @@ from .render import answers, machine, screen, streams
 from .render.prose import Prose
 
 INTERRUPTED, PARTIAL = 130, 3
+# Endings that promise more than lines of text.
+_FORMATS = {".docx", ".doc", ".odt", ".rtf", ".epub", ".pdf", ".html", ".htm", ".xhtml", ".json", ".jsonl"}
 
 
 class Place(Protocol):
@@ -192,6 +194,11 @@ class Run:
         return "txt"
 
     def _file(self, path: Path) -> OutputFile:
+        ending = path.suffix.lower()
+        if ending in _FORMATS and not (self.as_json or self.as_lines):
+            what = f"{self.job.name} writes plain text, which is no {ending} file: {path}"
+            hint = f"name one that ends in .txt{f', or add --{ending[1:]}' if 'json' in ending else ''}"
+            raise UnsupportedError(what, hint)
         return OutputFile(path, self.force)
 
     def _make_folder(self) -> None:

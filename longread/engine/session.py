@@ -8,7 +8,7 @@ no task.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -20,7 +20,7 @@ from longread.engine.shape import Shape
 from longread.engine.shrink import undone
 from longread.errors import ModelError
 from longread.events import BlockRead, Event, Note
-from longread.memory.policy import KVPolicy, make_policy
+from longread.memory.policy import KVPolicy, framed, make_policy
 from longread.memory.recipes import Recipe, Scored, recipe_class
 from longread.memory.temp_lora import LoraOptions, TempLora
 from longread.memory.watch import Watch
@@ -330,21 +330,19 @@ class Session:
         On keys of its own, of the sinks and as much before the block as the window holds with it: the
         kept keys were made with the adapter, and a model reading a ruined adapter's keys is no yardstick.
         """
-        room = max(0, self.shape.window - len(self._first) - len(ids))
-        context = torch.cat(
-            (self._first, self._previous[len(self._previous) - min(room, len(self._previous)) :])
-        )
+        whole = framed(self._first, self._previous, ids, self.shape.window)
         with torch.no_grad(), self.lora.off():
-            hidden = self.backbone.hidden(torch.cat((context, ids)))[-len(ids) :]
+            hidden = self.backbone.hidden(whole)[-len(ids) :]
             return float(self.backbone.nll(hidden[:-1], ids[1:]).cpu().double().sum())
 
     def _keep(self, ids: Tensor) -> None:
-        if self.lora is not None and not self.memory.reading_adapter:
-            with torch.no_grad(), self.lora.off():
+        without = self.lora is not None and not self.memory.reading_adapter
+        with torch.no_grad(), self.lora.off() if without else nullcontext():
+            if without:
                 self.policy.forward(ids)
-        self.policy.commit()
-        if self.recipe is not None:
-            self.recipe.kept(ids)
+            self.policy.commit()
+            if self.recipe is not None:
+                self.recipe.kept(ids)
 
 
 def without_learning(memory: Memory) -> Memory:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from importlib import import_module
 
+import torch
 from torch import Tensor
 
 from longread.model.backbone import Backbone
@@ -84,6 +85,13 @@ class KVPolicy(ABC):
     @abstractmethod
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up a ``state`` of a policy made with the same model, window and sinks."""
+
+
+def framed(first: Tensor, past: Tensor, ids: Tensor, window: int) -> Tensor:
+    """[first | as many of the last tokens of ``past`` as fit | ids], the ids [at most ``window``] of a pass
+    without a cache; ``ids`` and ``first`` stay whole."""
+    room = max(0, window - len(first) - len(ids))
+    return torch.cat((first, past[len(past) - min(room, len(past)) :], ids))
 
 
 def make_policy(name: str, backbone: Backbone, *, window: int, sinks: int) -> KVPolicy:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from longread.memory.policy import KVPolicy
+from longread.memory.policy import KVPolicy, framed
 
 
 class Recompute(KVPolicy):
@@ -37,13 +37,10 @@ class Recompute(KVPolicy):
         return self._past.nbytes + self._first.nbytes
 
     def forward(self, ids: Tensor) -> Tensor:
-        room = self.window - len(self._first) - len(ids)
-        if room < 0:
+        if len(self._first) + len(ids) > self.window:
             raise ValueError(f"a block of {len(ids)} tokens does not fit a window of {self.window}")
         self._staged = ids
-        past = self._past.to(ids.device)
-        context = past[len(past) - min(room, len(past)) :]
-        whole = torch.cat((self._first.to(ids.device), context, ids))
+        whole = framed(self._first.to(ids.device), self._past.to(ids.device), ids, self.window)
         return self.backbone.hidden(whole)[-len(ids) :]
 
     def commit(self) -> None:

@@ -203,16 +203,24 @@ def _activations(
 
 
 def speed(
-    config: Mapping[str, Any], sizes: Sizes, rate: float, *, learn: bool, checkpointed: bool = False
+    config: Mapping[str, Any],
+    sizes: Sizes,
+    rate: float,
+    *,
+    learn: bool,
+    checkpointed: bool = False,
+    cached: bool = True,
 ) -> float:
     """Tokens a second, estimated from the machine's ``rate`` of matrix products (FLOP/s).
 
-    2 FLOP a parameter that multiplies, 4 a head's dimension and key in sight.
+    2 FLOP a parameter that multiplies, 4 a head's dimension and key in sight; in the layers once for each
+    token, or without a cache of keys (``cached``) for the whole window at each block.
     """
     m = figures(config)
-    matrices = m.layers * m.active + m.vocabulary * m.width
     attention = 4 * m.layers * m.heads * m.dim * sizes.window
-    cost = (2.0 * matrices + attention) * (LEARNING * (_TWICE if checkpointed else 1.0) if learn else 1.0)
+    layers = (2.0 * m.layers * m.active + attention) * (1.0 if cached else sizes.window / sizes.block)
+    head = 2.0 * m.vocabulary * m.width
+    cost = (layers + head) * (LEARNING * (_TWICE if checkpointed else 1.0) if learn else 1.0)
     return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)
 
 

@@ -252,7 +252,7 @@ def ask(
         trust = listed_trust(options.model) if answer else None
         if answer and (trust is None or trust.answers):
             loaded = reading.load(job)
-            yield from reading.introduce(job, loaded, passes=0)
+            yield from reading.introduce(job, loaded, reads=False)
             trust = loaded.trust
         adapter = adapter_of(kept, loaded) if loaded and trust.answers else None
         if lang and trust and not trust.answers and _base(lang) != _base(job.document.language):

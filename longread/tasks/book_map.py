@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sized
 from importlib import resources
 
+from longread.shares import percent
 from longread.tasks.readings import Account, Stretch
 
 FINE = 240  # pieces of the curve: more than a screen can tell apart in a book of any length
@@ -65,7 +66,7 @@ def _head(account: Account, title: str) -> str:
     author = f"\n<p>by {_quoted(account, account.author, 'bdi')}</p>" if account.author else ""
     whole = "" if account.complete else ", not finished"
     facts = [
-        ("read", f"{_percent(account.share)} of the book{whole}: {account.tokens:,} tokens"),
+        ("read", f"{percent(account.share)} of the book{whole}: {account.tokens:,} tokens"),
         ("learned from", f"{account.learned:,} tokens"),
         ("model", text(account.model)),
     ]
@@ -138,7 +139,7 @@ def _lanes(account: Account) -> str:
     if not size:
         return ""
     low, high = account.columns.reach if account.columns else (0, 0)
-    said = f"read: {_percent(low / size)} to {_percent(high / size)}" if high > low else "nothing is read yet"
+    said = f"read: {percent(low / size)} to {percent(high / size)}" if high > low else "nothing is read yet"
     out = [
         "<h2>Share read and evidence</h2>",
         _lane(f'<path class="read" d="{_box(low / size, high / size)}"/>', said),
@@ -153,11 +154,6 @@ def _lanes(account: Account) -> str:
             _lane(marks, f"evidence: {_count(places, 'place')}, for {_count(account.asked, 'question')}")
         )
     return "\n".join([*out, _axis()])
-
-
-def _percent(share: float) -> str:
-    """0.124 as "12%"; 100% is said of the whole alone."""
-    return "100%" if share >= 1 else f"{min(0.99, share):.0%}"
 
 
 def _count(items: Sized, noun: str) -> str:
@@ -211,9 +207,9 @@ def _chapters(account: Account) -> str:
 def _row(account: Account, number: int, stretch: Stretch) -> str:
     begins = stretch.start / max(1, account.characters)
     ends = stretch.end / max(1, account.characters)
-    title = _quoted(account, stretch.title) if stretch.title else f"to {_percent(ends)}"
+    title = _quoted(account, stretch.title) if stretch.title else f"to {percent(ends)}"
     bits = "not read" if stretch.bits is None else f"{stretch.bits:.2f}"
-    figures = [_percent(begins), _percent(stretch.read), bits, str(stretch.evidence or "")]
+    figures = [percent(begins), percent(stretch.read), bits, str(stretch.evidence or "")]
     cells = "".join(f'<td class="n">{figure}</td>' for figure in figures)
     return f'<tr><td class="n">{number}</td><td>{title}</td>{cells}</tr>'
 
@@ -224,7 +220,7 @@ def _asked(account: Account) -> str:
         return ""
     rows = []
     for asked in account.asked:
-        places = [_percent(start / max(1, account.characters)) for start, _ in asked.evidence]
+        places = [percent(start / max(1, account.characters)) for start, _ in asked.evidence]
         found = f"evidence at {', '.join(places)}" if places else "no evidence found"
         rows.append(f'<li><bdi>{text(asked.question)}</bdi> <span class="faint">{found}</span></li>')
     return "<h2>Asked so far</h2>\n<ol>\n" + "\n".join(rows) + "\n</ol>"

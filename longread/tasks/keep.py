@@ -22,6 +22,7 @@ import numpy as np
 from longread.errors import OutputError
 from longread.events import BlockRead, Event, Note
 from longread.reader.document import Block
+from longread.shares import percent
 from longread.store import files, reading, saves
 from longread.store.library import Library
 from longread.store.reading import Reading
@@ -141,7 +142,7 @@ class Keeper:
         tally.share = (ends[-1] - self.job.start) / max(self.job.document.characters, 1) if ends else 0.0
         tally.extra["resumed_at"] = self.resumed_at
         if not self.complete:
-            yield Note(f"resumed at {tally.share:.0%} of the book (block {self.resumed_at:,})")
+            yield Note(f"resumed at {percent(tally.share)} of the book (block {self.resumed_at:,})")
         if record["threads"] != _threads():
             yield Note(
                 f"this reading was begun with {record['threads']} threads and goes on with {_threads()}: "

@@ -5,7 +5,7 @@ Knows the text, the model's config and the speeds measured before. Imports no to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from longread.config import Options
@@ -17,11 +17,19 @@ from longread.model.room import fitted
 from longread.tasks import estimate, reading
 
 
-def plan(command: str, path: str, options: Options, *, passes: float = 1, writes: int = 0) -> Iterator[Event]:
+def plan(
+    command: str,
+    path: str,
+    options: Options,
+    *,
+    passes: float = 1,
+    ways: Sequence[estimate.Way] = (),
+    writes: int = 0,
+) -> Iterator[Event]:
     """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``.
 
-    ``passes`` is how often a model reads the text, 0 for a job that looks things up in it; ``writes`` how
-    many tokens the model writes after that.
+    ``passes`` is how often a model reads the text, 0 for a job that looks things up in it, each time in all
+    ``ways``; ``writes`` how many tokens the model writes after that.
     """
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
@@ -39,7 +47,7 @@ def plan(command: str, path: str, options: Options, *, passes: float = 1, writes
             yield job.warn(f"{found.name} is read in chunks without a cache: {chunks}")
         sizes = Sizes(how.sizes.block, how.sizes.window, _sinks(found, options))
         planned = estimate.plan(
-            job, found, encoder, sizes, stateful=not chunks, checkpointed=how.checkpointed
+            job, found, encoder, sizes, ways=ways, stateful=not chunks, checkpointed=how.checkpointed
         )
         seconds = planned.seconds * passes
         if writes:

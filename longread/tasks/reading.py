@@ -7,7 +7,7 @@ Knows nothing of what a task makes of the reading, nor of how events are shown.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from longread.events import BlockRead, Event, Loaded, Note, Opened, Planned, Pro
 from longread.reader import Document, open_document
 from longread.reader.blocks import blocks
 from longread.reader.part import part
+from longread.shares import percent
 from longread.tasks import estimate
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         return {
+            # Nothing is ever dropped: what no model saw is unread.
             "tokens": {"read": self.read, "learned": self.learned, "dropped": 0, "unread": self.unread},
             "blocks": self.blocks,
             "share": round(self.share, 6),
@@ -125,11 +127,17 @@ def shape_of(loaded: LoadedModel, options: Options) -> Shape:
 
 
 def introduce(
-    job: Job, loaded: LoadedModel, *, passes: float = 1.0, writes: int = 0, keeps: bool = False
+    job: Job,
+    loaded: LoadedModel,
+    *,
+    reads: bool = True,
+    ways: Sequence[estimate.Way] = (),
+    writes: int = 0,
+    keeps: bool = False,
 ) -> Iterator[Event]:
-    """What the model is and what is about to be done: ``passes`` readings of the text, none of which is no
-    plan at all, and so many tokens that it ``writes``. A job that ``keeps`` its reading has less to do where
-    one is there."""
+    """What the model is and what is about to be done, which is no plan at all where it ``reads`` nothing: one
+    reading of the text, or one in each of several ``ways``, and so many tokens that it ``writes``. A job that
+    ``keeps`` its reading has less to do where one is there."""
     shape = shape_of(loaded, job.options)
     stateful = loaded.backbone.stateful
     yield Loaded(
@@ -147,18 +155,19 @@ def introduce(
         yield job.warn(loaded.fit_says)
     if loaded.encoder.note:
         yield Note(loaded.encoder.note)
-    if not passes:
+    if not reads:
         return
+    rest = 1.0
     if keeps and job.options.save and not job.options.fresh:
         from longread.tasks.keep import read_before
 
-        passes *= 1 - read_before(job, loaded, shape)
+        rest -= read_before(job, loaded, shape)
     checkpointed = loaded.backbone.checkpointed
     plan = estimate.plan(
-        job, loaded.found, loaded.encoder, shape, stateful=stateful, checkpointed=checkpointed
+        job, loaded.found, loaded.encoder, shape, ways=ways, stateful=stateful, checkpointed=checkpointed
     )
     seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes) if writes else 0.0
-    yield Planned(**{**vars(plan), "seconds": plan.seconds * passes + seconds})
+    yield Planned(**{**vars(plan), "seconds": plan.seconds * rest + seconds})
 
 
 @contextmanager
@@ -262,7 +271,8 @@ def read_blocks(
             f"{document.name} holds no text that could be read", "look at it with `longread read --text`"
         )
     if busy and tally.read - before >= _SAMPLE:
-        estimate.remember_speed(loaded.found, session.shape, job.options, (tally.read - before) / busy)
+        speed, cached = (tally.read - before) / busy, session.policy.stateful
+        estimate.remember_speed(loaded.found, session.shape, job.options, speed, cached=cached)
 
 
 def _step(
@@ -286,5 +296,5 @@ def _step(
 
 def stopped(job: Job, error: Interrupted) -> Interrupted:
     """The same interruption, worded with how far the reading came."""
-    words = f"stopped after {job.tally.share:.0%} of the book ({job.tally.read:,} tokens)"
+    words = f"stopped after {percent(job.tally.share)} of the book ({job.tally.read:,} tokens)"
     return Interrupted(words, error.hint)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from longread.config import Memory, Options
 from longread.errors import Interrupted, UsageError
 from longread.events import BlockRead, Done, Event, Progress
-from longread.tasks import reading
+from longread.tasks import estimate, reading
 
 # KV policy and sinks of each way to keep the past; None takes the sinks from the model.
 _PASTS = {"window": ("sink", 0), "sink": ("sink", None), "recompute": ("recompute", None)}
@@ -62,6 +62,12 @@ def memory_of(arm: str, memory: Memory) -> tuple[str, Memory]:
     return policy, memory if sinks is None else replace(memory, sinks=sinks)
 
 
+def ways_of(arms: Sequence[str], memory: Memory) -> list[estimate.Way]:
+    """What each arm costs depends on."""
+    chosen = (memory_of(arm, memory) for arm in dict.fromkeys(arms))
+    return [estimate.Way(memory, cached=policy != "recompute") for policy, memory in chosen]
+
+
 def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+lora")) -> Iterator[Event]:
     """Read the text once for each arm; the result is a ``Score``."""
     chosen = {arm: memory_of(arm, options.memory) for arm in arms}
@@ -71,9 +77,12 @@ def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+l
         from longread.engine.session import Session
         from longread.engine.shape import room_to_recompute
 
-        yield from reading.introduce(job, loaded, passes=len(chosen))
+        shape = reading.shape_of(loaded, options)
         if any(policy == "recompute" for policy, _ in chosen.values()):  # before an hour of the other arms
-            room_to_recompute(reading.shape_of(loaded, options), len(loaded.prefix))
+            room_to_recompute(shape, len(loaded.prefix))
+        ways = ways_of(arms, options.memory)
+        yield from reading.introduce(job, loaded, ways=ways)
+        paces = [estimate.pace(loaded.found, shape, options, way) for way in ways]
         size = sum(len(piece.encode("utf-8")) for piece in job.document.text(job.start, job.end))
         found: dict[str, Arm] = {}
         partial = False
@@ -89,7 +98,7 @@ def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+l
                         if isinstance(event, BlockRead):
                             points.append((event.block.end, event.nll, event.tokens))
                         if isinstance(event, Progress):
-                            event = _over_all(event, number, len(chosen))
+                            event = _over_all(event, number, paces)
                         yield event
             except Interrupted:
                 partial = True
@@ -115,16 +124,16 @@ def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+l
         )
 
 
-def _over_all(event: Progress, number: int, count: int) -> Progress:
-    """Progress within one arm as progress over all of them; arms take about the same time."""
+def _over_all(event: Progress, number: int, paces: Sequence[float]) -> Progress:
+    """Progress within one arm as progress over all of them, which take as long as their ``paces`` have it."""
     left = event.seconds_left
     spent = event.done / max(event.tokens_per_second, 1e-9)
-    whole = None if left is None else spent + left
+    later = sum(paces[number + 1 :]) / paces[number]
     return replace(
         event,
         done=event.done + number * event.total,
-        total=event.total * count,
-        seconds_left=None if whole is None else left + whole * (count - number - 1),
+        total=event.total * len(paces),
+        seconds_left=None if left is None else left + (spent + left) * later,
     )
 
 

@@ -34,6 +34,20 @@ def test_an_output_that_names_no_file_is_refused_before_the_work(cli, tmp_path, 
     assert "reading" not in err
 
 
+@pytest.mark.parametrize("name", ["a.docx", "a.EPUB", "a.pdf", "a.html"])
+def test_plain_text_is_not_written_under_the_name_of_another_format(cli, tmp_path, name):
+    code, out, err = cli("summarize", "n", "-o", tmp_path / name)
+    assert (code, out) == (4, "") and "writes plain text" in err and "ends in .txt" in err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_name_for_json_wants_json(cli, tmp_path):
+    code, _, err = cli("summarize", "n", "-o", tmp_path / "a.json")
+    assert code == 4 and "add --json" in err and not [*tmp_path.iterdir()]
+    assert cli("summarize", "n", "--json", "-o", tmp_path / "a.json")[0] == 0
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["command"] == "summarize"
+
+
 def test_its_own_output_is_replaced_and_a_changed_one_is_not(cli, tmp_path):
     out = tmp_path / "out.txt"
     assert cli("summarize", "novel.txt", "-o", out)[0] == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from longread.cli.render import words
+from longread.shares import percent
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ def test_durations(seconds, said):
     ("share", "said"), [(0, "0%"), (0.124, "12%"), (0.9999, "99%"), (1, "100%"), (1.2, "100%")]
 )
 def test_the_whole_alone_is_100_percent(share, said):
-    assert words.percent(share) == said
+    assert percent(share) == said
 
 
 def test_amounts_sizes_and_clocks():

@@ -14,6 +14,7 @@ from longread.engine.shape import Shape, shape_for
 from longread.errors import ModelError
 from longread.events import BlockRead, Note
 from longread.memory.policy import make_policy
+from longread.memory.recipes.paper import REUSE
 from longread.memory.temp_lora import LoraOptions, TempLora
 from longread.memory.watch import PATIENCE, Watch
 from longread.model.backbone import Backbone
@@ -146,6 +147,17 @@ def test_keys_made_without_the_adapter_are_those_of_the_model_alone(model):
     alone, off, on = kept
     assert alone.keys() == off.keys() and all(torch.equal(alone[name], off[name]) for name in alone)
     assert any(not torch.equal(alone[name], on[name]) for name in alone)
+
+
+def test_keys_that_paper_makes_anew_without_the_adapter_do_not_depend_on_it(model):
+    kept = []
+    for rate in (1e-1, 1e-6):
+        memory = Memory(recipe="paper", rank=4, rate=rate, reading_adapter=False)
+        with Session(Backbone(model), PREFIX, SHAPE, memory) as session:
+            for block in blocks(REUSE + 3):
+                session.step(block)
+            kept.append({name: t for name, t in session.state().items() if name.startswith("kv.")})
+    assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
 
 
 @pytest.mark.parametrize("learn", [True, False])

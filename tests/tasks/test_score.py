@@ -10,8 +10,12 @@ from transformers import AutoModelForCausalLM
 
 from longread.config import Memory, Options
 from longread.errors import Interrupted
-from longread.events import BlockRead, Done
-from longread.tasks.score import SEGMENTS, score
+from longread.events import BlockRead, Done, Planned, Progress
+from longread.jobs import JOBS
+from longread.model import fit
+from longread.model.fingerprint import recall
+from longread.tasks import estimate
+from longread.tasks.score import SEGMENTS, _over_all, score
 from tests.tiny import tiny_folder
 
 WORDS = ["ferry", "barrels", "Gull", "Yard", "news", "carried", "día", "and", "the", "no"]
@@ -93,3 +97,39 @@ def test_stopped_in_the_second_arm_it_gives_the_first(folder, text):
         events.append(task.throw(Interrupted("stopped")) if stop else next(task))
     assert events[-1].partial and [*events[-1].result.arms] == ["sink"]
     assert events[-1].stats["tokens"]["unread"] > 0
+
+
+def test_the_time_announced_is_that_of_its_arms(folder, text, monkeypatch):
+    monkeypatch.setattr(estimate, "matrix_rate", lambda: 1e11)
+
+    def announced(arms, **memory):
+        return next(event for event in events_of(folder, text, arms, **memory) if isinstance(event, Planned))
+
+    plain, learned = announced(("sink",)), announced(("sink+lora",))
+    assert not plain.learn and learned.learn
+    assert learned.seconds == pytest.approx(fit.LEARNING * plain.seconds)
+    assert learned.memory_bytes > plain.memory_bytes
+    both = announced(("sink", "sink+lora"), learn=False)  # the arms say what is learned, not --learn
+    assert both.seconds == pytest.approx(plain.seconds + learned.seconds)
+    assert (both.learn, both.memory_bytes) == (True, learned.memory_bytes)
+    assert announced(("recompute",)).seconds > 2 * plain.seconds
+    options = Options(model=str(folder), memory=Memory(rank=4), save=False)
+    *_, dry, _ = JOBS["score"].plan(str(text), options, {"arms": ("sink", "sink+lora")})
+    assert isinstance(dry, Planned) and dry.learn and dry.seconds == pytest.approx(both.seconds, rel=0.01)
+
+
+def test_what_one_arm_took_is_not_taken_for_the_speed_of_another(folder, text):
+    text.write_text(TEXT * 4, encoding="utf-8")  # as many tokens as a speed is remembered from
+    known = recall("speeds.json").keys()
+    list(events_of(folder, text, ("recompute",)))
+    made = recall("speeds.json").keys() - known
+    assert len(made) == 1 and "recompute" in next(iter(made))
+    list(events_of(folder, text, ("sink", "sink+lora")))
+    assert len(recall("speeds.json").keys() - known) == 3
+
+
+def test_what_is_left_is_reckoned_with_each_arms_own_pace():
+    now = Progress("sink", 50, 100, "tokens", tokens_per_second=10.0, seconds_left=5.0)
+    whole = _over_all(now, 0, [1.0, 3.0, 0.5])
+    assert (whole.done, whole.total, whole.seconds_left) == (50, 300, 5.0 + 10.0 * 3.5)
+    assert _over_all(now, 2, [1.0, 3.0, 0.5]).seconds_left == 5.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...events import Done, Planned
+from ...shares import percent
 from . import streams, words
 from .cells import breaks, padded, width_of
 from .clean import one_line, printable
@@ -63,7 +64,7 @@ def _summary(result: Any, document: dict[str, Any]) -> Iterator[Line]:
             yield Line()
         place = ""
         if section.spans and document.get("characters"):
-            place = words.percent(min(0.99, section.spans[0][0] / document["characters"]))
+            place = percent(min(0.99, section.spans[0][0] / document["characters"]))
         if section.chapter or place:
             yield Line(one_line(section.chapter or ""), "heading", place)
         yield from _prose(section.text)
@@ -99,7 +100,7 @@ def _answers(answers: Iterable[Any]) -> Iterator[Line]:
         for passage in item.evidence:
             yield Line()
             chapter = one_line(passage.chapter or "")
-            span = f"{words.percent(passage.share)}, characters {passage.start}-{passage.end}"
+            span = f"{percent(passage.share)}, characters {passage.start}-{passage.end}"
             yield Line(f"[{passage.rank}] {chapter}".rstrip(), "heading", span)
             yield from _prose(passage.text)
 
@@ -127,7 +128,7 @@ def _score(result: Any, width: int) -> Iterator[Line]:
         for at in range(shortest):
             first = next(iter(arms.values())).segments[at]
             figures = [f"{arm.segments[at].perplexity:.2f}" for arm in arms.values()]
-            parts.append([words.percent(first.from_), words.percent(first.to), *figures])
+            parts.append([percent(first.from_), percent(first.to), *figures])
         yield from table(parts, width)
 
 
@@ -165,7 +166,7 @@ def _plan(planned: Planned) -> Iterator[Line]:
     )
     memory = f"memory: about {words.size(planned.memory_bytes)} beside the program itself"
     yield Line(f"{memory}: {parts}" if parts else memory, "body")
-    yield Line(f"share of the book: {words.percent(planned.share)}", "body")
+    yield Line(f"share of the book: {percent(planned.share)}", "body")
     yield Line(f"time: about {words.duration(planned.seconds)}", "body")
 
 

@@ -15,6 +15,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ...errors import LongreadError
 from ...events import Done, Event, Text
+from ...shares import percent
 from . import streams, words
 from .answers import Line, deliver, lines
 from .clean import one_line, printable, unbroken
@@ -98,9 +99,9 @@ def prompt(text: str) -> None:
 
 def status_line(status: Any, width: int) -> str:
     """Book, share read, window, adapter, tokens a second; the title gives way where it is narrow."""
-    parts = [f"read {words.percent(status.read)}"] if status.title else []
+    parts = [f"read {percent(status.read)}"] if status.title else []
     if status.window is not None:
-        parts.append(f"window {words.percent(status.window)}")
+        parts.append(f"window {percent(status.window)}")
     parts.append(f"adapter {'on' if status.adapter else 'off'}")
     if status.speed:
         parts.append(f"{words.number(status.speed)} tokens/s")
@@ -121,7 +122,7 @@ def _evidence(event: Any, width: int) -> Iterator[Line]:
 
 def passage(item: Mapping[str, Any]) -> Iterator[Line]:
     """A numbered passage with its place, as ``ask`` shows them."""
-    place = f"{words.percent(item['share'])}, characters {item['start']}-{item['end']}"
+    place = f"{percent(item['share'])}, characters {item['start']}-{item['end']}"
     yield Line(f"[{item['rank']}] {one_line(item.get('chapter') or '')}".rstrip(), "heading", place)
     yield Line(one_line(item["text"]), "body")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import LongreadError
 from ...events import Done, Event, Loaded, Note, Opened, Planned, Progress
+from ...shares import percent
 from . import words
 from .clean import one_line, printable, unbroken
 from .streams import Errors, console, is_terminal
@@ -237,7 +238,7 @@ def closing(done: Done) -> str:
     if isinstance(written, int):
         wrote = words.amount(written, "token")
         return f"wrote {wrote} after reading {words.number(read)} in {words.duration(seconds)}"
-    share = words.percent(read / total) if total else "100%"
+    share = percent(read / total) if total else "100%"
     line = f"read {share} of {words.amount(total, 'token')}"
     if written:  # a summary in the model's own words: notes all along, so tokens of every try
         line += f" and wrote {words.amount(written.get('tokens', 0), 'token')}, notes and summary,"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ...shares import percent
 from . import words
 from .answers import Line, table
 from .cells import shortened, width_of
@@ -54,7 +55,7 @@ def _row(entry: Any, now: datetime) -> list[str]:
         entry.id[:8],
         NOTHING if age is None else words.age(age),
         words.size(entry.bytes),
-        NOTHING if entry.damage else words.percent(entry.share),
+        NOTHING if entry.damage else percent(entry.share),
         _figure(with_),
         _figure(without),
         one_line(entry.model) or NOTHING,
@@ -76,7 +77,7 @@ def described(account: Any, now: datetime) -> Iterator[Line]:
         yield Line()
         yield Line("Chapters", "heading")
         for stretch in account.chapters:
-            begins = f"from {words.percent(min(0.99, stretch.start / max(1, account.characters)))}"
+            begins = f"from {percent(min(0.99, stretch.start / max(1, account.characters)))}"
             asked = words.amount(stretch.evidence, "passage") + " asked for" if stretch.evidence else ""
             about = ", ".join(filter(None, (begins, _bits(stretch), asked)))
             yield Line(one_line(stretch.title) or "untitled", "body", about)
@@ -128,7 +129,7 @@ def _read(account: Any) -> str:
     tokens = f"{words.amount(account.tokens, 'token')} in {words.amount(account.blocks, 'block')}"
     learned = f", learned from {words.number(account.learned)}" if account.learned else ", learned from none"
     whole = "" if account.complete else ", not finished"
-    return f"{words.percent(account.share)} of the book, {tokens}{learned}{whole}"
+    return f"{percent(account.share)} of the book, {tokens}{learned}{whole}"
 
 
 def _along(account: Any) -> Iterator[Line]:
@@ -143,7 +144,7 @@ def _along(account: Any) -> Iterator[Line]:
     yield Line("Surprisal along the book, bits a token", "heading")
     yield Line(words.sparkline([float("nan") if value is None else value for value in bits]).rstrip(), "row")
     low, high = (
-        f"{value:.2f} at {words.percent(bits.index(value) / len(bits))}" for value in (min(known), max(known))
+        f"{value:.2f} at {percent(bits.index(value) / len(bits))}" for value in (min(known), max(known))
     )
     yield Line(f"lowest {low}, highest {high}", "body")
     yield Line(

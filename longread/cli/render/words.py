@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import shlex
 
+from ...shares import percent
+
 LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
     "ko": "Korean", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian",
@@ -37,11 +39,6 @@ def number(value: float) -> str:
 def amount(value: float, noun: str) -> str:
     """ "1 chapter", "12 chapters"."""
     return f"{number(value)} {noun}{'' if round(value) == 1 else 's'}"
-
-
-def percent(share: float) -> str:
-    """0.124 as "12%"; 100% is said of the whole alone."""
-    return "100%" if share >= 1 else f"{min(99, round(100 * share))}%"
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from longread.memory.policy import framed
 from longread.memory.recipes import Recipe, Scored
 from longread.memory.temp_lora import LoraOptions, TempLora
 from longread.model.backbone import Backbone
@@ -39,12 +40,10 @@ class Paper(Recipe):
         return replace(options, dropout=DROPOUT)
 
     def learn(self, scored: Scored) -> bool:
-        backbone, sinks = self.policy.backbone, self._first.to(scored.ids.device)
-        ids = scored.ids[-(self.policy.window - len(sinks)) :]  # a pass no longer than the window
-        prefix = self._past.to(ids.device)
-        room = max(0, self.policy.window - len(sinks) - len(ids))
-        whole = torch.cat((sinks, prefix[len(prefix) - min(room, len(prefix)) :], ids))
-        return learn_behind(self.lora, backbone, whole, len(ids), self.steps)
+        window, device = self.policy.window, scored.ids.device
+        ids = scored.ids[-(window - len(self._first)) :]  # a pass no longer than the window
+        whole = framed(self._first.to(device), self._past.to(device), ids, window)
+        return learn_behind(self.lora, self.policy.backbone, whole, len(ids), self.steps)
 
     def kept(self, ids: Tensor) -> None:
         ids = ids.to("cpu")

@@ -17,6 +17,7 @@ from longread.errors import Interrupted, UsageError
 from longread.events import Done, Event, Note, Planned
 from longread.model.find import find_model
 from longread.reader.samples import is_sample
+from longread.shares import percent
 from longread.tasks import estimate, reading
 from longread.tasks.ask import Answers, listed_trust
 from longread.tasks.chat import transcript
@@ -183,7 +184,7 @@ class Talk:
         self._bench.close()  # a summary has an adapter of its own
         fresh = reading.Job(job.document, self._bench.options, job.start, job.end, job.source)
         if (yield from summary_of(fresh, self._bench.loaded, length=length or "medium")):
-            yield Note(f"stopped at {fresh.tally.share:.0%} of the book: the summary is of that much")
+            yield Note(f"stopped at {percent(fresh.tally.share)} of the book: the summary is of that much")
 
     def _learn(self, wanted: str) -> Iterator[Event]:
         if wanted == "off":
@@ -208,7 +209,7 @@ class Talk:
         try:
             yield from self._bench.read(job)
         except Interrupted:
-            yield Note(f"stopped at {self._bench.share(job):.0%} of the book; /learn on reads on")
+            yield Note(f"stopped at {percent(self._bench.share(job))} of the book; /learn on reads on")
         else:
             yield Note("the book is read; what you say is learned from now on, as it leaves the window")
 
@@ -227,10 +228,10 @@ class Talk:
 
     def _status(self, _: str) -> Iterator[Event]:
         now, voice = self.status, self._voice
-        rows = [("book", now.title or "none"), ("read with the adapter", f"{now.read:.0%}")]
+        rows = [("book", now.title or "none"), ("read with the adapter", percent(now.read))]
         if voice is not None:
             size = voice.conversation.shape.window
-            rows.append(("window", f"{voice.conversation.filled:.0%} of {size:,} tokens"))
+            rows.append(("window", f"{percent(voice.conversation.filled)} of {size:,} tokens"))
         rows += [("adapter", "on" if now.adapter else "off"), ("model", self._bench.options.model)]
         rows.append(("turns", str(len(self._log.turns))))
         if now.speed:

@@ -22,6 +22,7 @@ from longread import __version__
 from longread.config import suggestion
 from longread.errors import InputError, OutputError
 from longread.places import data_dir, private_dir
+from longread.shares import percent
 from longread.store import files
 
 SCHEMA = 1
@@ -109,7 +110,7 @@ def place(item: Mapping[str, Any]) -> str:
     """Where a passage of the evidence stands, in words."""
     chapter = item.get("chapter")
     where = [str(chapter)] if chapter not in (None, "") else []
-    return ", ".join([*where, f"{item['share']:.0%}", f"characters {item['start']:,} to {item['end']:,}"])
+    return ", ".join([*where, percent(item["share"]), f"characters {item['start']:,} to {item['end']:,}"])
 
 
 def folder() -> Path:
