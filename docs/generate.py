@@ -68,6 +68,15 @@ def option_row(param: Any) -> tuple[str, str]:
     return ", ".join(f"`{name}`" for name in param.opts) + value, param.help or ""
 
 
+def usage(name: str, command: Any) -> str:
+    """How a command is typed: its name and its arguments, those that may be left out in brackets."""
+    words = [p for p in command.params if p.param_type_name == "argument"]
+    said = [p.metavar or p.name.upper() for p in words]
+    return " ".join(
+        [name, *(word if p.required else f"[{word}]" for p, word in zip(words, said, strict=True))]
+    )
+
+
 def exit_codes() -> str:
     rows = {0: "done"}
     base = errors.LongreadError
@@ -88,9 +97,12 @@ def reference() -> str:
     ]
     for name, command in commands().items():
         spelled = "".join(f" (also `{other}`)" for other, known in ALIASES.items() if known == name)
-        parts += [f"## longread {name}{spelled}", command.help or ""]
+        parts += [f"## longread {name}{spelled}"]
+        if not hasattr(command, "commands"):
+            parts.append(f"    longread {usage(name, command)}")
+        parts.append(command.help or "")
         if hasattr(command, "commands"):
-            rows = [(f"`{name} {key}`", sub.help or "") for key, sub in command.commands.items()]
+            rows = [(f"`{name} {usage(key, sub)}`", sub.help or "") for key, sub in command.commands.items()]
             parts.append(table(("command", "what it does"), rows))
             options = [
                 (f"`{name} {key}`", *option_row(param))

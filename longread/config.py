@@ -171,8 +171,8 @@ def _memory(name: str, kind: type, default: Any = None, **rest: Any) -> Setting:
 
 
 SHARED: tuple[Setting, ...] = (
-    Setting("model", str, "pocket", "bundled model, local folder, or Hugging Face id on this disk", "m",
-            "NAME|PATH"),
+    Setting("model", str, "pocket", "name from longread models list, local folder, or Hugging Face id on "
+            "this disk", "m", "NAME|PATH"),
     Setting("device", str, "auto", "where to compute", metavar="auto|cpu|cuda|cuda:N|mps",
             pattern=r"auto|cpu|cuda(:\d+)?|mps"),
     Setting("dtype", str, "auto", "number format of the model",
@@ -184,14 +184,17 @@ SHARED: tuple[Setting, ...] = (
     Setting("progress", str, "auto", "how to show progress", choices=("auto", "plain", "none")),
     Setting("quiet", bool, False, "print the answer and errors only", "q"),
     Setting("verbose", bool, False, "say more, and show the traceback of an unexpected error", "v"),
-    _memory("block", int, help="tokens read at once", metavar="N|auto", least=1, auto=True),
-    _memory("window", int, help="tokens that a token can see, sinks included", metavar="N|auto", least=2,
-            auto=True),
-    _memory("sinks", int, help="first tokens that stay in sight", metavar="N|auto", least=0, auto=True),
+    _memory("block", int, help="tokens read at once; auto: a quarter of the window, less where memory is "
+            "short", metavar="N|auto", least=1, auto=True),
+    _memory("window", int, help="tokens that a token can see, sinks included; auto: the trained length, "
+            "4,096 at most, less where memory is short", metavar="N|auto", least=2, auto=True),
+    _memory("sinks", int, help="first tokens that stay in sight; auto: a learned sink, else 4 or more",
+            metavar="N|auto", least=0, auto=True),
     _memory("learn", bool, True, help="train a temporary adapter while reading (translate: off)"),
     _memory("recipe", str, "fused", help="how the adapter is trained", choices=("fused", "paper")),
     _memory("rank", int, 16, help="rank of the adapter", metavar="N", least=1),
-    _memory("lr", float, help="learning rate of the adapter", metavar="X|auto", least=1e-9, auto=True),
+    _memory("lr", float, help="learning rate of the adapter; auto: 0.002, paper 0.001", metavar="X|auto",
+            least=1e-9, auto=True),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SHARED}
 

@@ -1,4 +1,4 @@
-"""What README.md promises: its two commands, its Python lines, its links, its tree."""
+"""What README.md promises: its two commands, Python lines, links and tree; the commands of other pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Language and content of every fenced block, in order.
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("kernels/**/*.md")]
+SHOWN = [ROOT / "README.md", ROOT / "docs" / "guides" / "asking.md", ROOT / "docs" / "reference" / "json.md"]
 
 
 def commands() -> list[str]:
-    """Every ``longread …`` in a shell block or in code within a line."""
-    lines = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
-    lines += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.M | re.S))
+    """Every ``longread …`` in a shell block or in code within a line, of the pages ``SHOWN``."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in SHOWN)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
     parts = [part.strip() for line in lines for part in re.split(r"&&|\|(?!\|)", line)]
     return sorted({part for part in parts if part.startswith("longread ")})
 

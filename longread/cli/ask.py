@@ -23,8 +23,8 @@ QUESTIONS = Annotated[list[str] | None, typer.Argument(metavar="QUESTION…", sh
 def ask(file: FILE = None, texts: QUESTIONS = None, **given: Any) -> partial[int]:
     """Answer questions from a text, each answer with the passages that it rests on.
 
-    The bundled model's answers are quotations; a model that can write answers in its own words and cites
-    the passages. A question that the text does not answer is refused.
+    The bundled model quotes, and often not the sentence that answers: read the passages. A model that can
+    write answers in its own words and cites them. Where nothing in the text bears on a question it says so.
     """
     asked = list(texts or ())
     if file is not None and is_question(file, bool(asked)):

@@ -161,7 +161,9 @@ class Run:
         if written:
             self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.unbroken(written)}")
         if not done.partial and not self.several:
-            self.screen.next_step(screen.next_command(self.job.name, file, self.own))
+            same = {name: self.values[name] for name in ("model", "part", "encoding")}
+            same = {name: value.value for name, value in same.items() if value.origin == "flag"}
+            self.screen.next_step(screen.next_command(self.job.name, file, self.own, same))
             self._name_a_better_model()
 
     def _name_a_better_model(self) -> None:
@@ -217,11 +219,18 @@ class Run:
 def better_model() -> str:
     """Which model would write, where the bundled one quotes; any ``models use`` ends this."""
     from ..model.choice import recommended
+    from ..model.find import find_model
     from ..model.machine import this_machine
 
     name = recommended(this_machine())
-    step = f"for one that writes: longread models pull {name}"
-    return "" if name == "pocket" else f"note: pocket quotes and does not write; {step}"
+    if name == "pocket":
+        return ""
+    try:
+        find_model(name)
+        step = "use"
+    except LongreadError:
+        step = "pull"
+    return f"note: pocket quotes and does not write; for one that writes: longread models {step} {name}"
 
 
 def sources(command: str, files: list[str] | None) -> list[str]:

@@ -166,7 +166,12 @@ class Session:
                 nll = self._nll(hidden, ids)
             unknown = 1 if self._last is None else 0  # nothing predicts a stream's very first token
             if bool(torch.isnan(nll[unknown:]).any()):
-                raise ModelError("the model's scores are not numbers", "use --dtype float32")
+                raise ModelError(
+                    f"block {work.block.index + 1}: the model's scores are not numbers",
+                    "use --no-learn or a smaller --lr, or another model"
+                    if self.backbone.dtype == torch.float32
+                    else "use --dtype float32",
+                )
             if learns:  # learn
                 with torch.enable_grad():
                     learned = self.recipe.learn(Scored(ids, nll))

@@ -19,7 +19,7 @@ from longread.engine.decode import Ended, LoopGuard, Speller
 from longread.engine.sampling import Sampler, Sampling
 from longread.engine.session import Session
 from longread.events import Event, Note, Text
-from longread.memory.recipes.paper import learn_behind
+from longread.memory.behind import learn_behind
 
 REACH = 512  # tokens within which something counts as said again; in 20,000, every word was said before
 _RUN = 4  # tokens in a row that are not written twice while a circle is being broken

@@ -46,7 +46,7 @@ class Index(Protocol):
         self, number: int, reach: int = 1, start: int = 0, end: int | None = None
     ) -> Sequence[Hit]: ...
     def question_terms(self, question: str) -> list[str]: ...
-    def terms(self, texts: list[str]) -> list[list[str]]: ...
+    def terms(self, texts: list[str], wanted: Iterable[str] = ()) -> list[list[str]]: ...
     def rarity(self, terms: Iterable[str]) -> dict[str, float]: ...
     def has(self, term: str) -> bool: ...
 
@@ -99,7 +99,10 @@ _GAP = 4  # characters between them: a blank line, never a heading
 _NEAREST = 3  # passages whose words are counted, whatever number is shown
 _SATURATION = 1.2  # BM25's k1: what a term's third mention adds to its second
 _WORD = re.compile(r"[^\W\d_]+")
-_OPENS = re.compile(r"(?:\A|[.!?…:])\W*\Z")  # what stands before a word that has its capital by its place
+# A book may write them out, or in another way.
+_TITLES = frozenset("mr mrs ms miss dr st prof sir lady lord mme mlle".split())
+# What stands before a word that has its capital by its place; the point of a title ends no sentence.
+_OPENS = re.compile(r"(?:\A|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bProf)[.!?…:])\W*\Z")
 # Where capitals mark more than names, or none.
 _NO_NAMES = frozenset({"de", "zh", "ja"})
 
@@ -113,7 +116,8 @@ def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | 
     if not found or not whole:
         return Recalled((), weights, 0.0, ())
     names = _names(index, question)
-    said = dict(zip((hit.number for hit in found), index.terms([hit.text for hit in found]), strict=True))
+    words = index.terms([hit.text for hit in found], terms)
+    said = dict(zip((hit.number for hit in found), words, strict=True))
     hits = sorted(found, key=lambda hit: -hit.score - _worth(said[hit.number], terms, weights))
     if introduced := _introduction(index, question, {*terms}, names, start, end):
         first, words = introduced
@@ -121,10 +125,14 @@ def recall(index: Index, question: str, wanted: int, start: int = 0, end: int | 
         hits = [first, *(hit for hit in hits if hit.number != first.number)]
     nearest = [hit.number for hit in hits[:_NEAREST]]
     beside = (index.neighbours(number, 1, start, end) for number in nearest)
-    around = index.terms(["\n".join(hit.text for hit in hits) for hits in beside])
+    around = index.terms(["\n".join(hit.text for hit in hits) for hits in beside], terms)
     strength = max(_strength(said[number], weights) for number in nearest)
     coverage = max(sum(map(weights.__getitem__, weights.keys() & words)) for words in around)
-    strangers = tuple(name for name, parts in names if parts and not any(map(index.has, parts)))
+    strangers = tuple(
+        name
+        for name, parts in names
+        if parts and name.lower() not in _TITLES and not any(map(index.has, parts))
+    )
     return Recalled(_joined(hits)[:wanted], weights, (strength + coverage) / whole, strangers)
 
 
@@ -199,7 +207,7 @@ def _introduction(
 
 def _names(index: Index, question: str) -> list[tuple[str, list[str]]]:
     """The words of ``question`` that have a capital but not by their place, each with its terms."""
-    if index.language.split("-")[0] in _NO_NAMES:
+    if index.language.split("-")[0] in _NO_NAMES or question.isupper():
         return []
     names = [
         match[0]

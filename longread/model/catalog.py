@@ -27,13 +27,15 @@ _REPO = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class Trust:
-    """What a model may be asked to do, and how that is said in a line."""
+    """What a model may be asked to do, and how that is said in a line; ``limit`` is what it translates even
+    so, where it is not trusted to."""
 
     writes: bool
     answers: bool
     translates: bool
     chats: bool
     says: str
+    limit: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _user() -> dict[str, Entry]:
 
 _TRUST = ("writes", "answers", "translates", "chats")
 _KINDS: dict[str, type] = {
-    **dict.fromkeys(("licence", "repo", "learned_sink", "best", "checked", "says"), str),
+    **dict.fromkeys(("licence", "repo", "learned_sink", "best", "checked", "says", "limit"), str),
     **dict.fromkeys(("parameters", "window"), int),
     **dict.fromkeys(_TRUST, bool),
     "tokens_a_word": float,
@@ -124,13 +126,13 @@ def _entry(name: str, item: Any, where: str, own: bool = False) -> Entry:
         raise UsageError(f"{where}, {name}: the key repo is missing or wrong", 'write repo = "owner/name"')
     if item.get("checked", "") not in CHECKED:
         raise UsageError(f"{where}, {name}: checked = {item['checked']!r} is not allowed", "leave it out")
-    fields = {key: value for key, value in item.items() if key not in (*_TRUST, "says")}
+    fields = {key: value for key, value in item.items() if key not in (*_TRUST, "says", "limit")}
     fields["languages"] = tuple(map(str, item.get("languages", ())))
     # Who lists a model by hand trusts it, unless the entry says otherwise.
     flags = [item.get(key, own) for key in _TRUST]
     said = ", ".join(key for key, flag in zip(_TRUST, flags, strict=True) if flag)
     says = item.get("says") or said or "quotes the book, does not write"
-    return Entry(name, Trust(*flags, says), own=own, **fields)
+    return Entry(name, Trust(*flags, says, item.get("limit", "")), own=own, **fields)
 
 
 def trust_in(entry: Entry | None, parameters: int, has_template: bool) -> Trust:

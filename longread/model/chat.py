@@ -25,7 +25,7 @@ from longread.model.tokens import Encoder
 _DATE = (2025, 1, 1)
 # A template that always lets the model think leaves the answer's head open.
 _OPEN = re.compile(r"<think>\s*\Z")
-_HINT = "use a model whose chat template works, or --style extract"
+_HINT = "use another model; summarize can do without a template: --style extract"
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,10 @@ def _template_text(folder: Path, config: dict[str, Any]) -> str:
         try:
             return file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"{file} cannot be read: {error}", "fetch the model again") from None
+            raise ModelError(
+                f"{file} cannot be read: {error}",
+                "fetch it again with `longread models pull`",
+            ) from None
     template = config.get("chat_template")
     if isinstance(template, list):  # several by name
         named = {item.get("name"): item.get("template") for item in template if isinstance(item, dict)}

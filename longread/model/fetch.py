@@ -64,12 +64,12 @@ def wait(error: Exception, pauses: Iterator[float]) -> None:
 def fetch(blob: Blob, folder: Path, url: str, headers: dict[str, str], timeout: float) -> Iterator[int]:
     """Bring ``blob`` into ``folder`` under its digest; yields the bytes that are there as they come.
 
-    What is already there is not fetched again, a part of it is gone on with. Raises what the
+    What is already there and sound is not fetched again, a part of it is gone on with. Raises what the
     HTTP client raises once patience is spent, and ``ModelError`` for a file with another
     content than the hub names; that one is deleted.
     """
     whole, partial = folder / blob.digest, folder / (blob.digest + PARTIAL)
-    if whole.is_file() and whole.stat().st_size == blob.size:
+    if _sound(whole, blob):
         yield blob.size
         return
     with open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as file:
@@ -105,6 +105,17 @@ def fetch(blob: Blob, folder: Path, url: str, headers: dict[str, str], timeout: 
         partial.unlink()
         raise _damaged(blob)
     os.replace(partial, whole)
+
+
+def _sound(whole: Path, blob: Blob) -> bool:
+    """Whether the file is there with the content that its name promises: a disk may have spoilt it since."""
+    if not whole.is_file() or whole.stat().st_size != blob.size:
+        return False
+    digest = blob.hasher()
+    with open(whole, "rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest() == blob.digest
 
 
 def _taken_up(file: Any, digest: Any, most: int) -> int:

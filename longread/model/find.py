@@ -94,9 +94,15 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
             f"{folder} holds no config.json", "give the folder of a transformers model"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read: {error}", "fetch the model again") from None
+        raise ModelError(
+            f"{file} cannot be read: {error}",
+            "fetch it again with `longread models pull`",
+        ) from None
     if not isinstance(config, dict):
-        raise ModelError(f"{file} is not a model's configuration", "fetch the model again")
+        raise ModelError(
+            f"{file} is not a model's configuration",
+            "fetch it again with `longread models pull`",
+        )
     if config.get("is_encoder_decoder"):
         raise UnsupportedError(
             f"{name} is an encoder-decoder model",

@@ -92,7 +92,7 @@ def load_model(
         if not is_shortage(error):
             raise
         raise ModelError(
-            f"there is no memory to try {name} before it is read with",
+            f"there is not enough memory to test {name} before it reads",
             "use a smaller model, or --device cpu",
         ) from None
     if not verdict.agrees:
@@ -105,7 +105,7 @@ def load_model(
         raise UnsupportedError(
             f"{name} scores its words in a way that longread does not know (model type "
             f"{model.config.model_type})",
-            "use a model of a family in docs/reference/models.md",
+            "use one of `longread models list`",
         )
     return LoadedModel(
         name=name,
@@ -210,13 +210,14 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
         ) from None
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files
         raise ModelError(
-            f"the weights in {found.folder} cannot be loaded: {_first_line(error)}", "fetch them again"
+            f"the weights in {found.folder} cannot be loaded: {_first_line(error)}",
+            "fetch it again with `longread models pull`",
         ) from error
     missing = report.get("missing_keys")
     if missing:
         raise ModelError(
             f"the weights in {found.folder} lack {len(missing)} tensors, {sorted(missing)[0]} among them",
-            "fetch them again",
+            "fetch it again with `longread models pull`",
         )
     return model
 

@@ -182,7 +182,7 @@ def _check(tokenizer: Tokenizer, special: set[int], names: Iterable[str]) -> Non
     for name in names:
         for text in (name, f"a{name}b", f" {name} ", name + name):
             if not special.isdisjoint(tokenizer.encode(text, add_special_tokens=False).ids):
-                raise ModelError(f"the text {name!r} would be read as a special token", "Use another model.")
+                raise ModelError(f"the text {name!r} would be read as a special token", "use another model")
 
 
 def _config_names(path: Path) -> set[str]:

@@ -27,9 +27,7 @@ class Turns:
         own, contents = chat.rendered([*opening, *said, Message("user", "c")], answer=True)
         closed, _ = chat.rendered([*opening, *said], answer=False)
         if contents[-2:] != ["b", "c"] or not contents[-3].endswith("a") or len(contents) > 4:
-            raise ModelError(
-                "the model's chat template cannot be taken turn by turn", "use longread ask, or another model"
-            )
+            raise ModelError("the model's chat template cannot be taken turn by turn", "use another model")
         # A template without a system role has it before the first user's words.
         self._before = contents[-3].removesuffix("a")
         *before, first, _, between, self._answer = own

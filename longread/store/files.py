@@ -27,8 +27,19 @@ _WHY = {
 
 def unwritable(path: Path, error: OSError) -> OutputError:
     """The error that says why ``path`` could not be written and what to do."""
-    why, hint = _WHY.get(error.errno or 0, (error.strerror or str(error), "or use --no-save"))
+    why, hint = _WHY.get(
+        error.errno or 0,
+        (error.strerror or str(error), "set LONGREAD_HOME to another folder, or use --no-save"),
+    )
     return OutputError(f"{path} cannot be written: {why}", hint)
+
+
+def undeletable(path: Path, error: OSError) -> OutputError:
+    """The error that says why ``path`` could not be deleted."""
+    return OutputError(
+        f"{path} cannot be deleted: {error.strerror or error}",
+        "see who may write in the folder that it is in",
+    )
 
 
 def read(path: Path, most: int = 1 << 26) -> bytes:

@@ -67,7 +67,7 @@ class Library:
         try:
             files.remove_tree(one.folder)
         except OSError as error:
-            raise files.unwritable(one.folder, error) from error
+            raise files.undeletable(one.folder, error) from error
         text = one.key.get("text")
         if isinstance(text, str) and text and not self.for_text(text):
             passages.drop(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -20,9 +21,9 @@ from longread.errors import LongreadError
 from longread.places import cache_dir, private_dir
 from longread.reader.document import Document, Passage
 from longread.reader.sentences import sentences
-from longread.store.terms import Stemmer, asked, base, spaced, tokenizer, unjoined
+from longread.store.terms import Stemmer, asked, base, lone, spaced, tokenizer, unjoined
 
-SCHEMA = 1
+SCHEMA = 2
 # Characters that make some 110 and 200 words; Chinese and Japanese write a word with fewer.
 _ENOUGH, _MOST = 620, 1100
 _CJK_SCALE = 0.45
@@ -39,6 +40,7 @@ _SEARCH = f"""
     SELECT {_HIT}, -bm25(words) FROM words JOIN passage ON number = words.rowid
     WHERE words MATCH ? AND "end" > ? AND "start" < ? ORDER BY bm25(words), number LIMIT ?
 """
+_COUNT = "SELECT coalesce(sum(doc), 0) FROM vocabulary WHERE term BETWEEN ? AND ?"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Passages:
 
         One walk through the text, one passage in memory at a time.
         """
-        spare = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        spare = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
             private_dir(path.parent)
             _clear(path)
@@ -139,7 +141,8 @@ class Passages:
         """The ``limit`` passages that match ``question`` best, best first, of those that lie in part
         between the characters ``start`` and ``end``, and of each what lies there. Empty where no word of it
         is in the text."""
-        query = " OR ".join(f'"{term}"' for term in dict.fromkeys(asked(question, self.language).split()))
+        terms = dict.fromkeys(asked(question, self.language).split())
+        query = " OR ".join(f'"{term}"' + "*" * lone(term) for term in terms)
         if not query:
             return []
         end = _END if end is None else end
@@ -171,11 +174,15 @@ class Passages:
         terms = self.terms([asked(question, self.language)])[0]
         return list(dict.fromkeys(unjoined(terms, self.has, self.language)))
 
-    def terms(self, texts: list[str]) -> list[list[str]]:
-        """The index's terms in each of ``texts``, in their order."""
+    def terms(self, texts: list[str], wanted: Iterable[str] = ()) -> list[list[str]]:
+        """The index's terms in each of ``texts``, in order; of those ``wanted`` a character alone stands
+        before every pair that it begins."""
         if self._stemmer is None:
             self._stemmer = Stemmer(self.language)
-        return self._stemmer.terms(texts)
+        found, alone = self._stemmer.terms(texts), {*filter(lone, wanted)}
+        if not alone:
+            return found
+        return [[said for term in one for said in (*(alone & {term[0]}), term)] for one in found]
 
     def rarity(self, terms: Iterable[str]) -> dict[str, float]:
         """How rare each term is in the text: its idf in nats, the highest for one that is not there."""
@@ -183,14 +190,19 @@ class Passages:
         counts = dict.fromkeys(wanted, 0)
         with self._sound():
             for term in wanted:
-                row = self._db.execute("SELECT doc FROM vocabulary WHERE term = ?", (term,)).fetchone()
-                counts[term] = row[0] if row else 0
+                counts[term] = self._holding(term)
         return {term: math.log(1 + (self.count - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
 
     def has(self, term: str) -> bool:
         """Whether the text holds that term."""
         with self._sound():
-            return self._db.execute("SELECT 1 FROM vocabulary WHERE term = ?", (term,)).fetchone() is not None
+            return self._holding(term) > 0
+
+    def _holding(self, term: str) -> int:
+        """How many passages hold a term. One character alone stands for all pairs that it begins, and a
+        passage with two of them counts twice."""
+        last = term + "\U0010ffff" if lone(term) else term
+        return min(self.count, self._db.execute(_COUNT, (term, last)).fetchone()[0])
 
     def _hits(self, sql: str, values: tuple[object, ...]) -> list[Hit]:
         with self._sound():

@@ -28,13 +28,14 @@ class Rows:
         try:
             if not path.exists():
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(path)
+            # A job's events may be taken by one thread after another, never by two at once.
+            self._db = sqlite3.connect(path, check_same_thread=False)
         except OSError as error:
             raise files.unwritable(path, error) from None
         except sqlite3.Error as error:
             raise self._told(error) from None
         try:
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA synchronous = EXTRA")
             self._db.execute("CREATE TABLE IF NOT EXISTS rows (block INTEGER, record BLOB, vector BLOB)")
         except sqlite3.Error as error:
             self._db.close()
@@ -45,6 +46,12 @@ class Rows:
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
+
+    def __len__(self) -> int:
+        try:
+            return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+        except sqlite3.Error as error:
+            raise self._told(error) from None
 
     def append(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
         """Add (block, record, vector) rows; on the disk when this returns."""
@@ -70,10 +77,24 @@ class Rows:
             raise self._told(error) from None
 
     def _told(self, error: sqlite3.Error) -> LongreadError:
-        """A disk that is full or closed is one thing, a file that is no table any more another."""
-        if isinstance(error, sqlite3.OperationalError):
-            kind = errno.ENOSPC if "full" in str(error) else errno.EIO
-            return files.unwritable(self.path, OSError(kind, str(error)))
-        return LongreadError(
-            f"{self.path} is damaged: {error}", "read the text again with --fresh; it is rebuilt"
-        )
+        return _told(self.path, error)
+
+
+def copy(before: Path, new: Path) -> None:
+    """All rows of the table in ``before`` in one of its own in ``new``; ``LongreadError`` as from ``Rows``.
+
+    By SQLite, not as a file: a killed process may have left half of a change, which is undone on the way.
+    """
+    with Rows(before) as source, Rows(new) as target:
+        try:
+            source._db.backup(target._db)
+        except sqlite3.Error as error:
+            raise _told(new, error) from None
+
+
+def _told(path: Path, error: sqlite3.Error) -> LongreadError:
+    """A disk that is full or closed is one thing, a file that is no table any more another."""
+    if isinstance(error, sqlite3.OperationalError):
+        kind = errno.ENOSPC if "full" in str(error) else errno.EIO
+        return files.unwritable(path, OSError(kind, str(error)))
+    return LongreadError(f"{path} is damaged: {error}", "read the text again with --fresh; it is rebuilt")

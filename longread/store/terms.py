@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _RUN = re.compile(f"[{_CJK}]+")
-_WORD = re.compile(f"(?:(?![{_CJK}])[^\\W_])+(?:['’](?:(?![{_CJK}])[^\\W_])+)*|[{_CJK}]+")
+# Marks that stand on or beside the letters of Hebrew, Arabic, and the scripts of India and South-East Asia.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u109f"
+_WORD = re.compile(f"(?:(?![{_CJK}])[^\\W_]|[{_MARKS}])+|[{_CJK}]+")
 _PAIRED = frozenset({"zh", "ja"})
 
 # Words that ask, or that stand in any passage. The index weighs rare words; words that are rare in a book
@@ -26,7 +29,8 @@ _EMPTY = {
         than that the their them themselves then there these they thing this those through to too
         under until up upon us use very was we were what when where which while who whom whose why
         will with within without would you your yours happen happened kind tell told say said says
-        according book story chapter s t re ve ll d m""",
+        according book story chapter s t re ve ll d m don didn doesn isn aren wasn weren hasn haven hadn
+        won wouldn couldn shouldn mustn ain""",
     "fr": """a à ai ainsi au aucun aux avait avec avoir ce ceci cela celle celui ces cet cette chez ci
         comme comment d dans de des donc dont du elle elles en est et était être fait il ils j je
         l la le les leur leurs lui m ma mais me mes moi mon n ne nom nos notre nous on ont ou où
@@ -50,12 +54,15 @@ _EMPTY = {
         se ser si sin sobre son su sus también te tiene tu un una uno y ya""",
     "it": """a ai al alla anche c che chi ci come con cosa cui da dal dalla dei del della delle di dove
         e è ed era essere fu gli ha hanno i il in io la le lo loro ma mi nel nella no non o per
-        perché più qual quale quali quando quanti quanto se si sono su sua sue sul suo un una uno""",
+        perché più qual quale quali quando quanti quanto se si sono su sua sue sul suo un una uno
+        l dell all nell sull dall quell""",
 }  # fmt: skip
 _EMPTY_CJK = re.compile(
-    "什么|甚么|什麼|甚麼|谁|誰|哪里|哪裡|哪儿|哪个|哪|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|到底|究竟|结果|結果|因为|因為|名字|几|吗|呢|的|了|是|在|和|與|与"
+    "什么|甚么|什麼|甚麼|谁|誰|哪(?:里|裡|儿|兒|个|個|些|位|一|年|天|次|种|種|国|國|座|本)|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|到底|究竟|结果|結果|因为|因為|名字|吗|嗎|呢|的|是"
     "|だれ|どこ|いつ|なぜ|どう|どの|どんな|なに|何|ですか|ますか|でした|ました|です|ます|は|が|を|に|の|へ|と|も|か|で"
 )
+# They join words and are in words: 现在, 和尚, 了解.
+_SOFT = frozenset("了在几幾和與与")
 
 
 def base(language: str) -> str:
@@ -65,14 +72,14 @@ def base(language: str) -> str:
 
 def tokenizer(language: str) -> str:
     """SQLite's tokenizer for texts in ``language``: English is stemmed, accents count nowhere."""
-    # SQLite brings the Porter stemmer, which is one for English alone.
-    plain = "unicode61 remove_diacritics 2"
+    # SQLite brings the Porter stemmer, which is one for English alone. Vowel signs are parts of their word.
+    plain = "unicode61 remove_diacritics 2 categories ''L* N* Co Mn Mc''"
     return f"porter {plain}" if base(language) == "en" else plain
 
 
 def spaced(text: str) -> str:
     """``text`` as it is indexed: Chinese and Japanese as pairs of characters, possessives without their s."""
-    text = re.sub(r"['’]s\b", " ", text)
+    text = re.sub(r"['’]s\b", " ", unicodedata.normalize("NFC", text))
     return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", text)
 
 
@@ -81,10 +88,12 @@ def asked(question: str, language: str) -> str:
 
     All of its words where none would be left.
     """
+    question = unicodedata.normalize("NFC", question)
     found = [match[0] for match in _WORD.finditer(re.sub(r"['’]s\b", "", question))]
     empty = _stop_words(base(language))
     if base(language) in _PAIRED or _RUN.search(question):
-        content = [part for word in found for part in _EMPTY_CJK.split(word) if _RUN.match(part)]
+        parts = (part for word in found for part in _EMPTY_CJK.split(word) if _RUN.match(part))
+        content = [part.rstrip("".join(_SOFT)) or part for part in parts]
         content += [word for word in found if not _RUN.match(word)]
     else:
         content = [word for word in found if word.lower() not in empty]
@@ -96,7 +105,8 @@ def unjoined(terms: Sequence[str], has: Callable[[str], bool], language: str) ->
 
     Between two words of Chinese or Japanese stands a pair that only joins them. The text hardly ever
     has it (``has``), and it would count as the rarest word of the question. It is left out where the
-    text has the pair before or after it, and so is a character by itself, which no index holds.
+    text has the pair before or after it; so is a character by itself that begins no pair of the text, and
+    what the text never has with a word for "in" or "and" or the like, which may be half of a name, too.
     """
     if base(language) not in _PAIRED:
         return list(terms)
@@ -105,10 +115,14 @@ def unjoined(terms: Sequence[str], has: Callable[[str], bool], language: str) ->
     for at, term in enumerate(terms):
         before = at > 0 and known[at - 1] and terms[at - 1][-1] == term[0]
         after = at + 1 < len(terms) and known[at + 1] and terms[at + 1][0] == term[-1]
-        alone = len(term) == 1 and _RUN.match(term)
-        if known[at] or not (before or after or alone):
+        if known[at] or not (before or after or lone(term) or _SOFT & {*term}):
             kept.append(term)
     return kept or list(terms)
+
+
+def lone(term: str) -> bool:
+    """Whether a term is one Chinese or Japanese character alone: it stands for every pair that begins so."""
+    return len(term) == 1 and _RUN.match(term) is not None
 
 
 def _stop_words(language: str) -> frozenset[str]:
@@ -126,7 +140,7 @@ class Stemmer:
     """The terms that SQLite's tokenizer makes of a text, in their order: an index's own, asked of SQLite."""
 
     def __init__(self, language: str) -> None:
-        self._db = sqlite3.connect(":memory:")
+        self._db = sqlite3.connect(":memory:", check_same_thread=False)  # as in rows.py
         self._db.executescript(
             f"CREATE VIRTUAL TABLE t USING fts5(x, tokenize='{tokenizer(language)}');"
             "CREATE VIRTUAL TABLE v USING fts5vocab(t, instance);"

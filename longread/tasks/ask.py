@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -201,7 +201,7 @@ def kept_in(passages: Passages) -> Note:
     size = passages.path.stat().st_size / 1e6
     return Note(
         f"its passages are kept in {passages.path.parent} ({size:.1f} MB); "
-        "`longread readings rm --all` drops all that is kept, --no-save keeps nothing"
+        "`longread readings rm --all` drops them with every reading, --no-save keeps nothing"
     )
 
 
@@ -212,7 +212,8 @@ def _opened(path: Path) -> Passages | None:
     try:
         return Passages.open(path)
     except LongreadError:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # whoever makes it again says why it cannot be written
+            path.unlink(missing_ok=True)
         return None
 
 

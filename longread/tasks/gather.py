@@ -86,9 +86,12 @@ class Gatherer:
 
     def _take(self, passage: Passage) -> None:
         spans = [] if passage.heading else sentences(passage.text, self._language)
+        edge = passage.start
         for span, traits in zip(spans, describe(passage.text, spans, self._language), strict=True):
             start, end = passage.start + span[0], passage.start + span[1]
-            low, high = np.searchsorted(self._starts, (start, end))
+            # From the end of the sentence before it: the space in front of a word is often its token's.
+            low, high = np.searchsorted(self._starts, (edge, end))
+            edge = end
             if low == high:  # shorter than the token that it shares with its neighbour
                 continue
             row = self.collector.row(

@@ -23,13 +23,15 @@ from longread.errors import OutputError
 from longread.events import BlockRead, Event, Note
 from longread.reader.document import Block
 from longread.shares import percent
-from longread.store import files, reading, saves
+from longread.store import files, reading, rows, saves
 from longread.store.library import Library
 from longread.store.reading import Reading
 from longread.store.rows import Rows
 from longread.tasks.gather import Gatherer
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from longread.engine.session import Session
     from longread.engine.shape import Shape
     from longread.model.load import LoadedModel
@@ -62,6 +64,7 @@ class Keeper:
         self._columns = {name: array(kind) for name, (kind, _) in _COLUMNS.items()}
         self._digest = hashlib.sha256()
         self._start: saves.Save | None = None
+        self._tensors: dict[str, Tensor] | None = None  # of a start in another reading
         self._rows: Rows | None = None
         self._since, self._saved_at, self._cost = 0, time.perf_counter(), 0.0
         self._told = False
@@ -86,6 +89,11 @@ class Keeper:
                 self._find_start(root, key)
             self._rows = stack.enter_context(Rows(self.reading.rows))
             self._rows.cut(self._start.blocks if self._start else 0)
+            if self._start is not None and self._start.record.get("rows", len(self._rows)) != len(self._rows):
+                words = f"the saved reading {self.reading.id[:8]} has lost sentences: its rows.db is another"
+                self._notes.append(self.job.warn(f"{words}; the text is read again from the start"))
+                self._start = None
+                self._rows.cut(0)
             self._stack = stack.pop_all()
         return self
 
@@ -106,12 +114,7 @@ class Keeper:
 
             older = grown_from(self.job, self._loaded, self._shape, key, Library(root))
             if older is not None:
-                before, self._start = older
-                _copy_rows(before, self.reading)
-                name = before.manifest.get("name") or before.id[:8]
-                self._notes.append(
-                    Note(f"this text begins with one read before ({name}); going on from there")
-                )
+                self._take_over(*older)
             self._notes += [
                 Note(
                     f"its saved reading {old.id[:8]} was made by an older version and stays as it is; "
@@ -121,12 +124,29 @@ class Keeper:
                 if old.outdated
             ]
 
+    def _take_over(self, before: Reading, start: saves.Save) -> None:
+        """Begin where a ``start`` of the reading ``before`` ends, unless somebody writes to that just now."""
+        name = before.manifest.get("name") or before.id[:8]
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(before.writing())
+                self._tensors = start.tensors()
+            except (OutputError, OSError):
+                self._notes.append(
+                    Note(f"this text begins with one that is being read just now ({name}): it begins anew")
+                )
+                return
+            rows.copy(before.rows, self.reading.rows)
+        self._start = start
+        self._notes.append(Note(f"this text begins with one read before ({name}); going on from there"))
+
     def restore(self, session: Session) -> Iterator[Event]:
         """Bring the session, the counts and the gathered sentences to where the last save left them."""
         yield from self._notes
         if self._start is None:
             return
-        record, tensors = self._start.record, self._start.tensors()
+        record, tensors = self._start.record, self._tensors or self._start.tensors()
+        self._tensors = None
         session.load({k.removeprefix("session."): v for k, v in tensors.items() if k.startswith("session.")})
         kept = {k: v.numpy() for k, v in tensors.items()}
         for name, column in self._columns.items():
@@ -218,6 +238,7 @@ class Keeper:
         try:
             last = tally.blocks - 1
             self._rows.append((last, row.tobytes(), vector.tobytes()) for row, vector in self.gatherer.fresh)
+            record["rows"] = len(self._rows)
             saves.write(self.reading.saves, record, tensors)
         except OSError as error:
             raise files.unwritable(self.reading.folder, error) from error
@@ -255,7 +276,7 @@ def read_before(job: Job, loaded: LoadedModel, shape: Shape) -> float:
     share = save.record.get("share") if save else None
     if not isinstance(share, int | float):
         return 0.0
-    return min(1.0, max(0.0, share * job.document.characters / max(job.characters, 1)))
+    return min(1.0, max(0.0, min(1, share) * job.document.characters / max(job.characters, 1)))
 
 
 def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, Any]:
@@ -281,17 +302,6 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "created": _now(),
         "longread": __version__,
     }
-
-
-def _copy_rows(before: Reading, new: Reading) -> None:
-    import shutil
-
-    try:
-        with before.writing():
-            shutil.copyfile(before.rows, new.rows)
-        os.chmod(new.rows, 0o600)
-    except OSError as error:
-        raise files.unwritable(new.folder, error) from error
 
 
 def _threads() -> int:

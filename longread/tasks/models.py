@@ -36,6 +36,7 @@ class Row:
     parameters: int
     languages: tuple[str, ...]
     window: int
+    translates: bool
     chats: bool
     says: str
     checked: str
@@ -100,6 +101,7 @@ def _row(entry: Entry, default: str, machine: Machine) -> Row:
         parameters=entry.parameters or fit.parameter_count(config),
         languages=entry.languages,
         window=entry.window,
+        translates=entry.trust.translates,
         chats=entry.trust.chats,
         says=entry.trust.says,
         checked=entry.checked,

@@ -160,7 +160,7 @@ class _Table:
     def share(self, name: str) -> float:
         value = self.items.get(name)
         known = isinstance(value, int | float) and value >= 0
-        return min(1.0, float(value)) if known else 0.0
+        return float(min(1, value)) if known else 0.0
 
     def inner(self, name: str) -> _Table:
         return _Table(self.items.get(name))

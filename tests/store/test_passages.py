@@ -136,11 +136,40 @@ def test_pairs_that_only_join_two_words_weigh_nothing():
     assert unjoined(["骆驼", "钱"], text.__contains__, "zh") == ["骆驼"]
     assert unjoined(["钱"], text.__contains__, "zh") == ["钱"]  # nothing else is left
     assert unjoined(["cat", "tail"], text.__contains__, "en") == ["cat", "tail"]
+    assert unjoined(["提灯", "去了"], text.__contains__, "zh") == ["提灯"]  # no word that a name might hold
+    assert unjoined(["山口", "和尚"], (*text, "和尚").__contains__, "zh") == ["山口", "和尚"]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "found"),
+    [
+        ("哪吒闹海。", "哪吒是谁？", "哪吒"),
+        ("那老和尚住山中。", "和尚住在哪里？", "和尚"),
+        ("墙上挂着一口剑，剑下是书案。", "剑在哪里？", "剑"),
+        ("राम एक राजा था, और सीता रानी थी।", "राम कौन था?", "राम"),
+        ("Elle s'appelait Hélène, et vivait à Lyon.", "Où vit He\u0301le\u0300ne ?", "Hélène"),
+        ("Un avocat habitait rue Noire.", "Où habite l'avocat ?", "avocat"),
+    ],
+)
+def test_words_of_other_scripts_and_spellings_are_found(tmp_path, text, question, found):
+    path = tmp_path / "book.txt"
+    others = {"र": "सब लोग बैठे थे।", "E": "On ne fit rien ce jour.", "U": "On ne fit rien ce jour."}
+    filler = others.get(text[0], "众人都坐着说话，没有别的事。") * 40 + "\n\n"
+    path.write_text(filler * 3 + text + "\n\n" + filler * 3, encoding="utf-8")
+    with index(path, tmp_path) as passages:
+        terms = passages.question_terms(question)
+        known = [term for term in terms if passages.has(term)]
+        rare = passages.rarity([*terms, "zyx"])
+        assert known and all(0 < rare[term] < rare["zyx"] for term in known)
+        assert found in passages.search(question, 1)[0].text
+        assert set(terms) & set(passages.terms([text], terms)[0])
+        assert len(passages.search(question, 9)) == 1
 
 
 def test_terms_of_a_question():
     assert asked("Who is the captain's brother?", "en").split() == ["captain", "brother"]
     assert asked("Who is he?", "en").split() == ["Who", "is", "he"]  # nothing else is left
+    assert asked("Why didn't Agatha’s aunt buy it?", "en").split() == ["Agatha", "aunt", "buy"]
     assert asked("孙悟空是谁？", "zh").split() == ["孙悟", "悟空"]
     assert spaced("在Oban的猫").split() == ["在", "Oban", "的猫"]
     stemmer = Stemmer("en")

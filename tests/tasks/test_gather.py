@@ -16,11 +16,13 @@ TEXT = "The tide went out. Nobody came to the quay at all.\n\nA bell rang twice.
 SENTENCES = [(0, 18), (19, 50), (52, 70), (71, 96)]
 
 
+@pytest.mark.parametrize("token", [r"\S+", r" ?\S+"])  # a word, or a word with the space before it
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
-def test_a_row_is_the_mean_over_its_own_tokens(tmp_path, size):
+def test_a_row_is_the_mean_over_its_own_tokens(tmp_path, size, token):
     path = tmp_path / "text.txt"
     path.write_text(TEXT, encoding="utf-8")
-    starts = np.array([found.start() for found in re.finditer(r"\S+", TEXT)])  # a token a word
+    found = list(re.finditer(token, TEXT))
+    starts, ends = (np.array([getattr(match, name)() for match in found]) for name in ("start", "end"))
     number = np.arange(len(starts))
     hidden, nll = (
         np.stack([number, np.full(len(starts), 3)], 1).astype(np.float32),
@@ -40,7 +42,7 @@ def test_a_row_is_the_mean_over_its_own_tokens(tmp_path, size):
     rows = [(record[()] if record.shape == () else record[0], vector) for record, vector in gatherer.fresh]
     assert [TEXT[row["start"] : row["end"]] for row, _ in rows] == [TEXT[a:b] for a, b in SENTENCES]
     for row, vector in rows:
-        mine = (row["start"] <= starts) & (starts < row["end"])
+        mine = (row["start"] < ends) & (starts < row["end"])
         assert row["tokens"] == mine.sum()
         assert row["nll"] == pytest.approx(nll[mine].mean())
         mean = hidden[mine].mean(axis=0)

@@ -32,15 +32,14 @@ class Line:
 
 def lines(done: Done, planned: Planned | None, width: int) -> Iterator[Line]:
     """The answer of a finished job, or of its plan; ``width`` decides between a table and a list."""
-    result = done.result
     if planned is not None:
         yield from _plan(planned)
-    elif hasattr(result, "sections"):
-        yield from _summary(result, done.document)
-    elif hasattr(result, "answers"):
-        yield from _answers(result.answers)
-    elif hasattr(result, "arms"):
-        yield from _score(result, width)
+    elif done.command == "summarize":
+        yield from _summary(done.result, done.document)
+    elif done.command == "ask":
+        yield from _answers(done.result.answers)
+    elif done.command == "score":
+        yield from _score(done.result, width)
     else:
         yield from _reading(done)
 

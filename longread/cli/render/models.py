@@ -29,7 +29,7 @@ def listed(listing: Any, width: int) -> Iterator[Line]:
     """The models as a table, or as a list where that is too wide; then what the columns mean."""
     yield Line(f"{one_line(listing.machine)}, {words.size(listing.memory)} of memory", "heading")
     yield Line()
-    head = ["model", "size", "memory", "read", "learn", "window", "chats", "speaks", "here", "checked"]
+    head = "model size memory read learn window translates chats speaks here checked".split()
     yield from table([head, *map(_row, listing.rows)], width)
     yield Line()
     yield Line(f"licence: {_licences(listing.rows)}", "body")
@@ -52,6 +52,7 @@ def _row(row: Any) -> list[str]:
         _hours(row.hours_read),
         _hours(row.hours_learn),
         _thousands(row.window),
+        "yes" if row.translates else "no",
         "yes" if row.chats else "no",
         _languages(row.languages),
         "yes" if row.here == "bundled" else one_line(row.here),

@@ -16,7 +16,7 @@ def agreed(question: str, instead: str) -> bool:
     """Whether the person at the terminal says yes; UsageError, with ``instead`` to do, where nobody sits."""
     stream = Errors()
     if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
-        raise UsageError(f"{question}? Nobody is here to say yes", instead)
+        raise UsageError(f"{question}: that needs a yes, and there is no terminal to ask at", instead)
     stream.write(f"{unbroken(question)}? [y/N] ")
     stream.flush()
     answer = sys.stdin.readline()

@@ -245,18 +245,15 @@ def closing(done: Done) -> str:
     return f"{line} in {words.duration(seconds)}"
 
 
-def next_command(command: str, file: str, own: Mapping[str, Any]) -> str:
-    """One command that makes sense after this one; none where the text came through a pipe."""
+def next_command(command: str, file: str, own: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    """One command that makes sense after this one, with the same options ``given`` by name; none where the
+    text came through a pipe."""
     if file == "-":
         return ""
-    name = words.shell(file)
-    if command != "summarize":
-        return f"longread summarize {name}"
-    return (
-        f"longread summarize {name} --length long"
-        if own.get("length") != "long"
-        else f"longread score {name}"
-    )
+    longer = command == "summarize" and own.get("length") != "long"
+    next_one = "score" if command == "summarize" and not longer else "summarize"
+    same = [f"--{name} {words.shell(value)}" for name, value in given.items()]
+    return " ".join(["longread", next_one, words.shell(file), *same, *(["--length long"] if longer else [])])
 
 
 def traceback(stream: Errors, error: BaseException) -> None:

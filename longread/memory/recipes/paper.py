@@ -13,10 +13,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from longread.memory.behind import learn_behind
 from longread.memory.policy import framed
 from longread.memory.recipes import Recipe, Scored
-from longread.memory.temp_lora import LoraOptions, TempLora
-from longread.model.backbone import Backbone
+from longread.memory.temp_lora import LoraOptions
 
 EPOCHS = 2
 REUSE = 7  # blocks that read keys of older adapters before the window is encoded again
@@ -69,17 +69,3 @@ class Paper(Recipe):
     def load(self, state: dict[str, Tensor]) -> None:
         self._first, self._past = state["first"].clone(), state["past"].clone()
         self._since = int(state["since"])
-
-
-def learn_behind(lora: TempLora, backbone: Backbone, whole: Tensor, n: int, steps: int) -> bool:
-    """Take ``steps`` on the last ``n`` tokens of ``whole`` [m]; what precedes them is left out of the loss.
-
-    False if a gradient was not finite and its step was skipped.
-    """
-    finite = True
-    n = min(n, len(whole) - 1)  # nothing predicts a stream's very first token
-    with lora.dropping_out(), torch.enable_grad():
-        for _ in range(steps):
-            hidden = backbone.hidden(whole)[-n - 1 : -1]
-            finite &= lora.step(backbone.nll(hidden, whole[-n:]).mean())
-    return finite

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from longread.model.load import LoadedModel
     from longread.tasks.translate.checks import Pair
 
-_LIMIT = "short everyday sentences only, and those badly"
-
 
 def translate(
     path: str,
@@ -50,7 +48,7 @@ def translate(
             yield job.warn(f"the text looks like {job.document.language}, and --src says {src}")
         loaded = trusted(options.model, pair, lambda: reading.load(job), anyway=anyway)
         if not loaded.trust.translates:
-            yield job.warn(f"{loaded.name} is not trusted to translate: {_LIMIT}. Nothing vouches for this")
+            yield job.warn(f"{_distrusted(loaded.name, loaded.trust)}. Nothing vouches for this")
         from longread.tasks.translate.wish import Wish
         from longread.tasks.translate.work import translation_of
 
@@ -88,9 +86,13 @@ def trusted(model: str, pair: Pair | None, load: Callable[[], LoadedModel], *, a
 def _check(name: str, trust: Trust, anyway: bool) -> None:
     if not (anyway or trust.translates):
         raise UnsupportedError(
-            f"{name} is not trusted to translate: {_LIMIT}",
-            "use --model with a larger instruction-tuned model, or --anyway to see what it makes of this",
+            _distrusted(name, trust),
+            "`longread models list` shows which are; --anyway shows what this one makes of the text",
         )
+
+
+def _distrusted(name: str, trust: Trust) -> str:
+    return f"{name} is not trusted to translate: {trust.limit or trust.says}"
 
 
 def _other(detected: str, pair: Pair) -> bool:
