@@ -70,7 +70,7 @@ class Run:
                     codes.append(INTERRUPTED)
                 if codes[-1] == INTERRUPTED:
                     break
-            if self.as_json and self.several and self._records and not self.output:
+            if self._records:
                 place = streams.Stdout()
                 place.write(machine.dumps(self._records))
                 place.commit()
@@ -142,7 +142,7 @@ class Run:
             record = machine.record(done)
             if self.dry_run and done.result is None and planned is not None:
                 record["result"] = machine.plain(planned)
-            if self.several and not self.output:
+            if self.several and isinstance(place, streams.Stdout):
                 self._records.append(record)
             else:
                 place.write(machine.dumps(record))

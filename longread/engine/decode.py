@@ -37,10 +37,12 @@ class Speller(Protocol):
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """Generation is over. ``reason`` is "stop", "length" or "loop"; ``ids`` are all that came."""
+    """Generation is over. ``reason`` is "stop", "length" or "loop"; ``ids`` are all that came, the first
+    ``thought`` of them before the answer."""
 
     reason: str
     ids: tuple[int, ...]
+    thought: int = 0
 
 
 def generate_ids(
@@ -145,7 +147,7 @@ def generate(
     it does, ``Progress`` tells that it goes on.
     """
     source, written, reason = iter(ids), [], ""
-    thoughts = Thoughts()
+    thoughts, thought = Thoughts(), 0
     try:
         while not reason:
             try:
@@ -154,7 +156,9 @@ def generate(
                 reason = end.value or "stop"
                 break
             written.append(token)
+            before = thoughts.going_on
             piece = thoughts.push(speller.push(token))
+            thought = len(written) if before or thoughts.going_on else thought
             if piece:
                 yield Text(piece)
             elif thoughts.going_on and len(written) % _BEAT == 0:
@@ -164,7 +168,7 @@ def generate(
         rest = thoughts.push(speller.finish()) + thoughts.finish()
         if rest:
             yield Text(rest)
-        yield Ended(reason, tuple(written))
+        yield Ended(reason, tuple(written), thought)
     finally:
         close = getattr(source, "close", None)
         if close is not None:

@@ -80,7 +80,7 @@ class Sampler:
             if sampling.min_p > 0.0:
                 self._processors.append(hf.MinPLogitsWarper(sampling.min_p))
         # On the CPU, where one seed means one sequence of numbers on every machine.
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator().manual_seed(seed % 2**63)
 
     def pick(self, logits: Tensor, generated: Sequence[int]) -> int:
         """The next id from ``logits`` [vocabulary], after the ids ``generated`` so far.

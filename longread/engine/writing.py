@@ -20,6 +20,7 @@ from longread.engine.sampling import Sampler, Sampling
 from longread.engine.session import Session
 from longread.events import Event, Note, Text
 from longread.memory.behind import learn_behind
+from longread.model.shortage import is_shortage, release
 
 REACH = 512  # tokens within which something counts as said again; in 20,000, every word was said before
 _RUN = 4  # tokens in a row that are not written twice while a circle is being broken
@@ -77,6 +78,7 @@ class Writing:
         self.learned = 0  # tokens learned
         self.skipped = 0  # blocks whose gradient was not finite
         self.encoded = 0  # times that the window's keys were made anew
+        self.short = False  # whether memory ran out, so that nothing is learned any more
 
     @property
     def last(self) -> int | None:
@@ -134,13 +136,8 @@ class Writing:
         """
         if self._new < self._size:
             return
-        if self._lora is not None and not self._spoiled:
-            steps = self._session.recipe.steps
-            whole = torch.cat((self._session.first, self._tensor(self._past)))
-            finite = learn_behind(self._lora, self._backbone, whole, self._new, steps)
-            self.learned += self._new
-            self.skipped += not finite
-            self._changed = True
+        if not self._spoiled:
+            self._learn()
         self._new, self._spoiled = 0, False
         self._age += 1
         if self._changed and self._age >= self._oldest:
@@ -148,6 +145,29 @@ class Writing:
                 self._policy.reencode(self._tensor([*self._past][:-1]))
             self._age, self._changed = 0, False
             self.encoded += 1
+
+    def _learn(self) -> None:
+        """Learn the block behind the window's tokens before it. Where memory runs out each layer runs twice
+        from here on; where that does not help, nothing more is learned and what is written goes on."""
+        whole = torch.cat((self._session.first, self._tensor(self._past)))
+        n = min(
+            self._new, len(self._past)
+        )  # a block may be longer than the window, of which the sinks are no part
+        while self._lora is not None:
+            try:
+                finite = learn_behind(self._lora, self._backbone, whole, n, self._session.recipe.steps)
+            except Exception as error:
+                if not is_shortage(error):
+                    raise
+            else:
+                self.learned += n
+                self.skipped += not finite
+                self._changed = True
+                return
+            release()  # not in the handler: there the error's traceback holds the pass that failed
+            if self._backbone.checkpointed:
+                self._lora, self.short = None, True
+            self._backbone.checkpointed = True
 
     def _tensor(self, ids: Collection[int]) -> Tensor:
         return torch.tensor([*ids], dtype=torch.int64, device=self._backbone.device)
@@ -171,10 +191,13 @@ def write(
     usual = Sampler(sampling, seed, never)
     other = Sampler(replace(sampling, no_repeat=_RUN), seed, never)
     guard, forbidden, circles, calm = LoopGuard(reach=REACH), 0, 0, 0
-    written, reason = [], "length"
+    written, reason, told = [], "length", False
     while len(written) < max_tokens:
         token = writing.token(other if forbidden else usual)
         written.append(token)
+        if writing.short and not told:
+            told = True
+            yield Note("memory ran out: what is written is no longer learned", "warning")
         piece = speller.push(token)
         if piece:
             yield Text(piece)

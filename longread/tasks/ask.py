@@ -123,7 +123,11 @@ class Answerer:
             return Answer(question, "", recalled.found, evidence)
         if self._loaded is not None and self._loaded.trust.answers:
             text = yield from self._written(question, recalled.hits, beat)
-            return Answer(question, text, bool(text), evidence, quoted=False)
+            if text is not None:
+                return Answer(question, text, bool(text), evidence, quoted=False)
+            yield Note(
+                f"{self._loaded.name} wrote no answer that could be used; the text is quoted", "warning"
+            )
         quote = best_quote(
             question,
             [(hit.start, hit.text) for hit in recalled.hits],
@@ -142,7 +146,10 @@ class Answerer:
         share = hit.start / max(self._document.characters, 1)  # where it begins, as a summary says it too
         return Evidence(rank, title, hit.start, hit.end, round(share, 6), text)
 
-    def _written(self, question: str, hits: Sequence, beat: Event | None) -> Generator[Event, None, str]:
+    def _written(
+        self, question: str, hits: Sequence, beat: Event | None
+    ) -> Generator[Event, None, str | None]:
+        """The model's answer, "" where it says that there is none, None where nothing it wrote is of use."""
         from longread.engine.session import Session, without_learning
         from longread.model.chat import Chat
         from longread.tasks.abstract import hand_of

@@ -55,7 +55,14 @@ def plan(
         planned = replace(planned, seconds=seconds, blocks=planned.blocks if passes else 0)
         yield Planned(**vars(planned))
         job.tally.unread = planned.tokens
-        yield Done(command, options.model, job.document.as_dict(), planned, job.tally.as_dict())
+        yield Done(
+            command,
+            options.model,
+            job.document.as_dict(),
+            planned,
+            job.tally.as_dict(),
+            warnings=tuple(job.warnings),
+        )
 
 
 def _sinks(found: Found, options: Options) -> int:

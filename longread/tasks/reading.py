@@ -214,6 +214,7 @@ def read_blocks(
     """
     document, tally = job.document, job.tally
     began, before, busy = time.perf_counter(), 0, 0.0
+    saved = tally.seconds.get("saving", 0.0)
     stream = blocks(document, loaded.encoder, session.shape.block, start=job.start, end=job.end)
     try:
         if keeper is not None:
@@ -261,7 +262,7 @@ def read_blocks(
             yield from keeper.save(session)
         raise
     finally:
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - began - (tally.seconds.get("saving", 0.0) - saved)
         tally.seconds[phase] = tally.seconds.get(phase, 0.0) + seconds
         done = round(tally.share * max(document.characters, 1))
         left = job.characters - done

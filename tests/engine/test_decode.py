@@ -16,6 +16,7 @@ from longread.memory.policy import make_policy
 from longread.model.backbone import Backbone
 from longread.model.find import find_model
 from longread.model.tokens import load_encoder
+from longread.tasks.abstract.guards import fault
 from tests.tiny import tiny_model
 
 SINKS = 4
@@ -187,6 +188,26 @@ def test_tokens_are_drawn_as_often_as_they_are_likely():
     assert torch.allclose(drawn[:3], torch.tensor([0.5, 0.3, 0.15]) / 0.95, atol=0.04)
 
 
+@pytest.mark.parametrize(
+    ("wish", "possible"),
+    [({"top_k": 2}, {0, 1}), ({"min_p": 0.5}, {0, 1}), ({"temperature": 0.05}, {0}), ({}, {0, 1, 2, 3})],
+)
+def test_each_option_leaves_only_what_it_should(wish, possible):
+    from longread.engine.sampling import Sampler
+
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    sampler = Sampler(Sampling(**{"temperature": 1.0, **wish}), seed=1)
+    assert {sampler.pick(logits, []) for _ in range(300)} == possible
+
+
+def test_any_seed_will_do():
+    from longread.engine.sampling import Sampler
+
+    logits = torch.zeros(50)
+    drawn = [[Sampler(Sampling(), seed=s).pick(logits, []) for _ in range(3)] for s in (2**63 - 1, 2**80, -5)]
+    assert all(len({*one}) == 1 for one in drawn)
+
+
 def test_the_penalty_counts_what_was_written_and_not_the_prompt():
     from longread.engine.sampling import Sampler
 
@@ -290,6 +311,21 @@ def test_text_comes_as_soon_as_it_is_complete_and_the_end_says_why():
     events = list(generate(iter([1, 2, 3]), _Letters()))
     assert events == [Text("<12>"), Text("[3]"), Ended("stop", (1, 2, 3))]
     assert "".join(event.text for event in events if isinstance(event, Text)) == "<12>[3]"
+
+
+def test_the_ids_of_a_thought_are_told_from_those_of_the_answer():
+    class Words:
+        def push(self, token: int) -> str:
+            return ["<think>", " hm", "</think>", "\n\n", "He", " left."][token]
+
+        def finish(self) -> str:
+            return ""
+
+    *said, ended = generate(iter(range(6)), Words())
+    assert "".join(event.text for event in said) == "He left." and ended == Ended("stop", (*range(6),), 3)
+    assert fault("He left.", ended, {0, 2}, "") == ""
+    assert fault("He left.", ended, {4}, "") == "held template marks"
+    assert [*generate(iter([4, 5]), Words())][-1].thought == 0
 
 
 def test_a_loop_ends_generation_and_closes_the_source():

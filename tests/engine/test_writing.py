@@ -184,6 +184,42 @@ def test_a_spoilt_block_is_not_learned(model):
         assert writing.learned == 16
 
 
+def test_of_a_block_above_the_window_only_what_the_window_holds_is_learned(model, monkeypatch):
+    spans, shape = [], Shape(block=60, window=48, sinks=4)
+    learn = writing_module.learn_behind
+    monkeypatch.setattr(
+        writing_module, "learn_behind", lambda *given: spans.append(given[3:4][0]) or learn(*given)
+    )
+    session, past = reading(model, shape=shape, count=2)
+    with session:
+        read(session, 2)
+        writing = Writing(session, past)
+        writing.say(some(61))
+        assert spans == [44] and writing.learned == 44  # W - S: no sink is learned
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_where_memory_runs_out_layers_run_twice_or_nothing_more_is_learned(model, monkeypatch, helps):
+    learn, tries = writing_module.learn_behind, []
+
+    def short(lora, backbone, *rest):
+        tries.append(backbone.checkpointed)
+        if helps and backbone.checkpointed:
+            return learn(lora, backbone, *rest)
+        raise torch.OutOfMemoryError("at the first layer")
+
+    monkeypatch.setattr(writing_module, "learn_behind", short)
+    session, past = reading(model)
+    with session:
+        read(session)
+        writing = Writing(session, past)
+        events = list(write(writing, Numbers(), max_tokens=40, sampling=SAMPLED))
+    assert tries == ([False, True, True] if helps else [False, True])
+    assert writing.learned == (32 if helps else 0) and len(events[-1].ids) == 40
+    said = [event.text for event in events if isinstance(event, Note)]
+    assert said == ([] if helps else ["memory ran out: what is written is no longer learned"])
+
+
 def test_a_short_text_and_a_window_that_is_not_full(model):
     """What lies before the text (its prefix, tokens lent to the sinks) is not encoded twice."""
     session = Session(Backbone(model), PREFIX, Shape(4, 48, 4), MEMORY)

@@ -49,6 +49,8 @@ CASES = {
     "learned logits": Case(7, 12, 0, 30, 12, learned=True, groups=2),
     "batch and heads": Case(6, 5, 2, 12, 30, kv=2, batch=2, groups=2, interleave=True),
     "many sinks": Case(3, 5, 19, 30, 40),
+    # Of one tile of keys the first queries see some, the next all, the last none any more.
+    "keys lost sight of": Case(70, 9, 2, 38, 60),
 }
 SWEEP = {
     f"n{n} cached{cached} sinks{sinks} groups{groups} dim{dim}": Case(

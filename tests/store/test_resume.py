@@ -9,14 +9,23 @@ import pytest
 import longread
 from longread.errors import Interrupted, LongreadError, OutputError
 from longread.events import BlockRead, Done, Note, Planned
-from longread.model.find import find_model
 from longread.model.tokens import load_encoder
 from longread.store import saves
 from longread.store.library import Library
+from tests.tiny import tiny_folder
 
 # Bit for bit is promised on a CPU alone.
 OPTIONS = {"device": "cpu", "block": 16, "window": 64, "rank": 2}
 LINES = [f"On day {n} the ferry from Gull Yard carried {n % 7} barrels and no news.\n\n" for n in range(26)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def model(tmp_path_factory):
+    """A tiny model: what is saved and taken up does not depend on how well it reads."""
+    folder = tiny_folder(tmp_path_factory.mktemp("models") / "tiny", "llama", num_hidden_layers=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OPTIONS, "model", str(folder))
+        yield folder
 
 
 @pytest.fixture
@@ -137,6 +146,67 @@ def test_a_fresh_reading_that_was_killed_leaves_nothing_half(text):
     assert "resumed_at" not in done.stats and done.result == summary and summary.summary
 
 
+@pytest.mark.parametrize("task", ["read", "summarize"])
+def test_a_reading_whose_rows_are_gone_is_read_again(text, task):
+    wish = {"words": 60} if task == "summarize" else {}
+    summary = _run(text, "summarize", words=60)[1].result
+    path = Path(_run(text)[1].result.path)
+    (path / "rows.db").unlink()
+    notes, done = _run(text, task, **wish)
+    assert any("has lost sentences" in note for note in notes) and "resumed_at" not in done.stats
+    assert _run(text, "summarize", words=60)[1].result == summary
+
+
+def test_a_grown_text_keeps_the_sentences_of_its_beginning(text, tmp_path, monkeypatch):
+    _run(text)
+    text.write_text("".join(LINES) + "And on the last day it carried the bell.\n" * 9, encoding="utf-8")
+    grown = _run(text, "summarize", words=60)[1]
+    assert grown.stats["resumed_at"] > 0
+    monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / "other"))
+    assert _run(text, "summarize", words=60)[1].result == grown.result
+
+
+def test_a_text_whose_beginning_is_being_read_just_now_is_read_on_its_own(text):
+    _run(text)
+    (one,) = Library().all()
+    text.write_text("".join(LINES) + "And on the last day it carried the bell.\n" * 9, encoding="utf-8")
+    with one.writing():
+        notes, done = _run(text)
+    assert any("is being read just now" in note for note in notes) and done.result.resumed_at == 0
+
+
+def test_rows_reach_the_disk_before_the_save_that_counts_them(text, monkeypatch):
+    from longread.store import rows
+
+    def full(self, rows):
+        raise OutputError("the disk is full")
+
+    whole = Path(_run(text)[1].result.path)
+    assert [*(whole / "saves").iterdir()]
+    monkeypatch.setattr(rows.Rows, "append", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        _run(text, fresh=True)
+    assert not [*(whole / "saves").glob("[0-9]*")]
+
+
+def test_a_job_may_be_taken_on_by_another_thread(text):
+    import threading
+
+    events, found, wrong = longread.stream("read", text, **OPTIONS), [], []
+
+    def take() -> None:
+        try:
+            found.append(next(events, None))
+        except Exception as error:
+            wrong.append(error)
+
+    while not (found and found[-1] is None) and not wrong:
+        one = threading.Thread(target=take)
+        one.start()
+        one.join()
+    assert not wrong and isinstance(found[-2], Done)
+
+
 def test_a_damaged_table_is_made_anew_by_what_its_error_advises(text):
     path = Path(_run(text)[1].result.path)
     (path / "rows.db").write_bytes(b"this is no database" * 100)
@@ -146,9 +216,9 @@ def test_a_damaged_table_is_made_anew_by_what_its_error_advises(text):
     assert _run(text, fresh=True)[1].result.resumed_at == 0
 
 
-def test_a_text_that_has_grown_from_a_whole_number_of_blocks(tmp_path, monkeypatch):
+def test_a_text_that_has_grown_from_a_whole_number_of_blocks(tmp_path, monkeypatch, model):
     """Its last block is no tail, so that the complete save itself is the longer text's beginning."""
-    encoder = load_encoder(find_model("pocket").folder)
+    encoder = load_encoder(model)
     path, whole = tmp_path / "log.txt", ""
     for line in LINES:
         whole = (whole + "\n\n" + line).strip()

@@ -213,6 +213,7 @@ def test_an_interruption_ends_in_what_was_done(loaded, book, hand):
     events = run(loaded, book, hand, stop=stop)
     assert done(events).partial and len(segments(events)) == 7
     assert done(events).stats["tokens"]["unread"] > 0
+    assert done(events).stats["seconds"]["translating"] > 0  # although no block was done
     with pytest.raises(Interrupted):
         run(loaded, book, hand, stop=lambda event: True, options={"save": False})
 

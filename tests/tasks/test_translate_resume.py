@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from longread.config import Memory
 from longread.errors import OutputError
 from longread.places import data_dir
 from longread.tasks.translate.corrections import Corrections
 from longread.tasks.translate.glossary import Term
 from longread.tasks.translate.segments import Translated
+from longread.tasks.translate.translator import BLOCK
 from tests.tasks.translating import Dictionary, done, english, pairs, run, segments, story
 
 LENGTH = 40
@@ -260,3 +262,29 @@ def test_killed_and_resumed_is_unbroken(loaded, book, tmp_path):
 def test_fifty_kills(loaded, book, tmp_path):
     book.write_text(story(200), encoding="utf-8")
     _trial(loaded, book, tmp_path, 50)
+
+
+def test_a_model_that_learns_goes_on_as_if_it_had_never_stopped(loaded, tmp_path, monkeypatch):
+    """The real hand and the real lessons: what is written after a block depends on what it taught."""
+    path = tmp_path / "book.txt"
+    path.write_text(story(BLOCK + 6), encoding="utf-8")
+    wish = {"anyway": True}
+
+    def told(stop=None, **memory):
+        memory = Memory(rank=2, rate=1e-2, block=128, window=512, **memory)
+        return run(loaded, path, None, wish=wish, stop=stop, options={"memory": memory})
+
+    def elsewhere(name):
+        monkeypatch.setenv("LONGREAD_HOME", str(tmp_path / name))
+
+    # Whatever the model says counts, so that there is something to learn.
+    monkeypatch.setattr("longread.tasks.translate.translator.wrong", lambda *_: "")
+    monkeypatch.setattr("longread.tasks.translate.translator._TIMES", 0)
+    whole = told()
+    assert done(whole).stats["tokens"]["learned"] > 0
+    elsewhere("stopped")
+    told(_after(BLOCK + 3))
+    assert segments(told()) == segments(whole)
+    elsewhere("off")
+    off = segments(told(answering_adapter=False))
+    assert off[:9] == segments(whole)[:9] and off != segments(whole)

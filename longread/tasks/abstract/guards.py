@@ -30,7 +30,7 @@ def fault(text: str, ended: Ended, special: Collection[int], source: str) -> str
     if ended.reason == "loop":
         return "went in circles"
     leaked = [mark for mark in _MARKS.findall(text) if mark not in source]
-    if leaked or any(token in special for token in ended.ids):
+    if leaked or any(token in special for token in ended.ids[ended.thought :]):
         return "held template marks"
     if not any(map(str.isalnum, text)):
         return "was empty"

@@ -50,8 +50,8 @@ class AnswerWriter:
         self._window, self._title, self._seed = window, title[:60], seed
         self._code, self._language = language, prompts.language_name(language)
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Generator[Event, None, str]:
-        """The answer, its passages cited by rank; "" where they hold none or both tries failed.
+    def answer(self, question: str, hits: Sequence[Hit]) -> Generator[Event, None, str | None]:
+        """The answer, its passages cited by rank; "" where they hold none, None where both tries failed.
 
         ``UnsupportedError`` where the question leaves no room for a passage in the window.
         """
@@ -84,7 +84,7 @@ class AnswerWriter:
                 text = text[: whole[-1][1]] if whole else f"{text}…"
             if text and not wrong:
                 return cited(text, ranks)
-        return ""
+        return None
 
     def _ids(self, question: str, source: str) -> list[int]:
         system, user = prompts.prompt("answer").fill(

@@ -76,17 +76,19 @@ class Book:
         """
         job = self.job
         recalled = recall(self._passages, text, EVIDENCE, job.start, job.end)
-        if not recalled.found:
+        if not recalled.found or room <= 0:
             return ()
         packed = pack(recalled.hits, room, lambda passage: len(encoder.encode(passage)))
         found = []
         for rank, hit in packed or [(1, recalled.hits[0])]:
-            said = hit.text if packed else encoder.decode(encoder.encode(hit.text)[:room])
+            # As many characters of the book as the tokens have that fit: they may spell it otherwise.
+            fits = len(hit.text) if packed else len(encoder.decode(encoder.encode(hit.text)[:room]))
+            said = hit.text[:fits]
             chapter = job.document.chapter_at(hit.start)
             title = "" if chapter is None else job.document.chapters[chapter].title
             found.append(
                 {"rank": rank, "chapter": title, "start": hit.start, "end": hit.start + len(said)}
-                | {"share": round(hit.share, 6), "text": said}
+                | {"share": round(hit.start / max(job.document.characters, 1), 6), "text": said}
             )
         return tuple(found)
 

@@ -155,7 +155,7 @@ class Talk:
         voice = yield from self._speaker()
         assert self._bench.loaded is not None
         encoder = self._bench.loaded.encoder
-        passages = () if self._book is None else self._book.passages(text, voice.room(), encoder)
+        passages = () if self._book is None else self._book.passages(text, voice.room(text), encoder)
         answer = yield from voice.say(text, passages)
         yield from self._keep(Turn("chat", text, answer, evidence=passages))
 

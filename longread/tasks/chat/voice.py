@@ -59,14 +59,21 @@ class Voice:
         for turn in turns:
             self._remember(turn)
 
-    def room(self) -> int:
-        """Tokens of passages that may go with a turn: a third of the window."""
-        return self.conversation.shape.window // 3
+    def room(self, text: str = "") -> int:
+        """Tokens of passages that may go with ``text``: a third of the window, less where that is long."""
+        window = self.conversation.shape.window
+        return max(0, min(window // 3, window * 2 // 3 - len(self._loaded.encoder.encode(text))))
 
     def say(self, text: str, passages: Sequence[Mapping[str, Any]] = ()) -> Generator[Event, None, str]:
         """Answer ``text``, streaming; returns the answer. For a model that is trusted to chat."""
         assert self._turns is not None
         ids = self._turns.turn(self._user(text, passages), first=self.conversation.turns == 0)
+        shape = self.conversation.shape
+        if len(ids) >= shape.window - shape.sinks:
+            yield Note(
+                f"that has {len(ids):,} tokens and the model sees {shape.window:,}: the beginning is lost",
+                "warning",
+            )
         return (yield from self._write(ids, ANSWER, LONGEST, self._turns.stop_ids))
 
     def go_on(self, words: str = "") -> Generator[Event, None, str]:
@@ -162,8 +169,10 @@ class Voice:
 def _remark(reason: str, text: str) -> Iterator[Event]:
     if reason == "loop":
         yield Note("it went in circles and was stopped; /undo takes this back")
-    elif reason == "length" and text:
+    elif reason == "length" and text.strip():
         yield Note("/continue goes on from here")
+    elif reason == "length":
+        yield Note("it thought up to the limit and came to no answer; ask again, or use another model")
     elif reason == "stopped":
         yield Note("stopped")
     elif not text.strip():

@@ -50,6 +50,11 @@ class Conversation:
         """Tokens so far, the last answer included."""
         return sum(map(len, self.parts)) + len(self._lead)
 
+    @property
+    def turn(self) -> int:
+        """Tokens that the template and the prompt put around each sentence but the first."""
+        return len(self._turns.turn(self._told("", {})[1], first=False))
+
     def ask(self, sentence: str) -> list[tuple[int, ...]]:
         """The parts of the conversation as it is where ``sentence`` is to be answered."""
         turn = self._turns.turn(self._told("", {}, sentence)[1], first=self._pairs == 0)

@@ -63,6 +63,8 @@ class Pupil:
             return
         import torch
 
+        from longread.model.shortage import is_shortage, release
+
         session = self._session
         device = session.backbone.device
         ids = torch.tensor(lesson.ids, dtype=torch.int64, device=device)
@@ -72,9 +74,19 @@ class Pupil:
         if session.watch.due(self._count - 1):
             with torch.no_grad(), session.lora.off():
                 without = float(self._nll(ids, targets).sum())
-        with torch.enable_grad():
-            nll = self._nll(ids, targets)
-            finite = session.lora.step(nll.mean())
+        try:
+            with torch.enable_grad():
+                nll = self._nll(ids, targets)
+                finite = session.lora.step(nll.mean())
+        except Exception as error:
+            if not is_shortage(error):
+                raise
+            finite = None
+        self._taken = self._count
+        if finite is None:
+            release()  # not in the handler: there the error's traceback holds the pass that failed
+            yield Note(f"lesson {self._count}: there was no memory to learn it; it was left out", "warning")
+            return
         self.tokens += len(targets)
         if not finite:
             yield Note(f"lesson {self._count}: a gradient was not finite; its step was skipped")
@@ -82,7 +94,6 @@ class Pupil:
             warning = session.watch.judge(float(nll.detach().sum()), without)
             if warning:
                 yield Note(warning, "warning")
-        self._taken = self._count
         if self._count % EVERY == 0:
             self._save()
 

@@ -98,7 +98,7 @@ class Translator:
         self._seed = seed
         self._rounds = rounds
         self._before: deque[tuple[str, str]] = deque(maxlen=3 * BLOCK)
-        own = len(self._conversation({}))
+        own = sum(map(len, self._conversation({}).ask("")))
         if window - own < _LEAST:
             raise UnsupportedError(
                 f"a window of {window} tokens is too small to translate in: the prompt alone takes {own}",
@@ -172,9 +172,9 @@ class Translator:
         talk = self._conversation(terms)
         room = min(self._window * _BEFORE, self._window - len(talk) - (1 + _TIMES) * first - 2 * _MORE)
         before: list[tuple[str, str]] = []
-        empty = len(talk.ask("")[-1])
+        around = talk.turn
         for source, target in reversed(self._before):
-            room -= len(self._encoder.encode(source)) + len(self._encoder.encode(target)) + empty
+            room -= len(self._encoder.encode(source)) + len(self._encoder.encode(target)) + around
             if room < 0:
                 break
             before.insert(0, (source, target))

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from longread.config import Options
-from longread.events import Event, Note, Text
+from longread.events import Event, Note, Progress, Text
 from longread.reader.language import detect
 from longread.tasks.translate import languages, trusted, wishes
 from longread.tasks.translate.checks import Pair
@@ -101,6 +101,7 @@ class Typed:
         self._count, self._paragraph = self._count + len(pieces), self._paragraph + 1
         done: list[Segment] = []
         while len(done) < len(pieces):
+            self._translator.progress = Progress("translating", len(done), len(pieces), "segments")
             for event in self._translator.block(pieces[len(done) :], self._known):
                 if isinstance(event, Translated):
                     done.append(event.segment)

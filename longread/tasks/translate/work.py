@@ -117,16 +117,23 @@ class Work:
 
     def run(self, planned: Planned | None) -> Iterator[Event]:
         """Every block to the last; an interruption ends it with what there is."""
+        from longread_kernels import dispatch
+
         job, partial = self._job, False
         if self._journal is not None and self._journal.damaged:
             yield job.warn(f"{self._journal.damaged} damaged lines of the saved translation are done again")
         try:
             yield from self._corrections()
+            self.translator.progress = self._progress(self._pieces[0], 0.0)
             while len(self._done) < len(self._pieces):
                 began = time.perf_counter()
-                yield from self._block(planned)
+                try:
+                    yield from self._block(planned)
+                finally:  # what an interruption cut short took time too
+                    self._busy += time.perf_counter() - began
                 planned = None if self._trial.over else planned
-                self._busy += time.perf_counter() - began
+                for text in dispatch.news():
+                    yield job.warn(text)
                 yield Checkpoint(len(self._done), len(self._pieces), lambda: self._finished(partial=True))
         except Interrupted:
             partial = True
