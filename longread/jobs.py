@@ -71,11 +71,20 @@ class Job:
         return getattr(task, self.task)(path, options, **own)
 
     def plan(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
-        """The events of a dry run: the text is opened and counted, no model reads it."""
+        """The events of a dry run: the text is opened and counted, no model reads it. What the task's own
+        ``check(job, **own)`` refuses, if it has one, is refused."""
         task = importlib.import_module("longread.tasks.plan")
+        check = getattr(importlib.import_module(f"longread.tasks.{self.task}"), "check", None)
         own = {setting.keyword: setting.default for setting in self.settings} | own
-        ways = tuple(self.ways(own, options.memory))
-        return task.plan(self.name, path, options, passes=self.passes, ways=ways, writes=self.writes(own))
+        return task.plan(
+            self.name,
+            path,
+            options,
+            passes=self.passes,
+            ways=tuple(self.ways(own, options.memory)),
+            writes=self.writes(own),
+            check=None if check is None else lambda job: check(job, **own),
+        )
 
 
 _own = partial(Setting, panel="Options")

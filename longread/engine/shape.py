@@ -1,15 +1,29 @@
 """The sizes that a session runs with, and how they follow from a model.
 
-Knows block, window and sinks. Knows no text, and of a model only its sizes.
+Knows block, window and sinks. Knows no text, and of a model only its sizes; no torch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from longread.config import Memory
 from longread.errors import ModelError
-from longread.model.backbone import Backbone
+from longread.model.fit import Sizes
+
+
+class Sized(Protocol):
+    """What of a model decides its sizes; ``Backbone`` is one. ``sizes`` are the largest that fit memory."""
+
+    @property
+    def trained_length(self) -> int | None: ...
+    @property
+    def length_dependent(self) -> bool: ...
+    @property
+    def stateful(self) -> bool: ...
+    @property
+    def sizes(self) -> Sizes | None: ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,7 @@ class Shape:
     sinks: int
 
 
-def shape_for(backbone: Backbone, memory: Memory, prefix: int, *, learned_sink: bool) -> Shape:
+def shape_for(backbone: Sized, memory: Memory, prefix: int, *, learned_sink: bool) -> Shape:
     """Sizes for a model, taken from it wherever ``memory`` leaves them open.
 
     The window is the trained length at most 4,096, the block a quarter of it, less where

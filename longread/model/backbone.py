@@ -57,8 +57,7 @@ class Backbone:
         self.stateful = stateful
         self.rotations = compat.Rotations(model)
         self.layers = compat.attention_layers(model)
-        self.trained_length = compat.trained_length(model.config)
-        self.length_dependent = compat.length_dependent(model.config)
+        self.trained_length, self.length_dependent = compat.lengths(model.config)
         self._attend: Attend | None = None
 
     @property

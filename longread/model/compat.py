@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Frequencies that change with the length of what is rotated: such a model must see no position past its own.
-LENGTH_DEPENDENT = {"dynamic", "longrope"}
+from longread.model import fit
+
 STATE_SPACE = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
 
 
@@ -140,26 +140,14 @@ def rotation_kind(config: Any) -> str:
     return f"rotary ({'; '.join(sorted(said))})" if said else "not rotary"
 
 
-def length_dependent(config: Any) -> bool:
-    """Whether the rotary frequencies change with the longest position in sight (dynamic NTK, longrope)."""
-    return any(table.get("rope_type") in LENGTH_DEPENDENT for table in _rope_tables(config))
-
-
 def _rope_tables(config: Any) -> list[dict[str, Any]]:
     rope = getattr(text_config(config), "rope_parameters", None) or {}
     return [rope] if "rope_type" in rope else [table for table in rope.values() if isinstance(table, dict)]
 
 
-def trained_length(config: Any) -> int | None:
-    """The longest text (tokens) that the model was trained on; None if the config does not say."""
-    for table in _rope_tables(config):
-        if table.get("rope_type") in LENGTH_DEPENDENT and table.get("original_max_position_embeddings"):
-            return table["original_max_position_embeddings"]
-    config = text_config(config)
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "context_length"):
-        if getattr(config, name, None):
-            return getattr(config, name)
-    return None
+def lengths(config: Any) -> tuple[int | None, bool]:
+    """``fit.lengths`` of a model's config."""
+    return fit.lengths(text_config(config).to_dict())
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ _TWICE = 1.5  # a learned block whose layers run twice: the base is frozen, so h
 _TILE = 256  # rows of attention at once (longread_kernels)
 _LOGITS = 1 << 24  # logits at once (longread_kernels)
 _TEXT = 25_000_000  # bytes of tokenizer and text
+# Frequencies that change with the length of what is rotated: such a model must see no position past its own.
+LENGTH_DEPENDENT = {"dynamic", "longrope"}
 _MOST = 1 << 40  # a figure beyond it is no model's
 _UNGATED = {"gpt_neox", "phi", "starcoder2", "gpt2", "falcon", "mpt"}
 _TIED = {"smollm3", "gemma", "gemma2", "gemma3_text", "gpt2", "cohere", "cohere2", "falcon", "mpt"}
@@ -224,7 +226,23 @@ def speed(
     return max(rate * EFFICIENCY / max(cost, 1.0), 0.01)
 
 
+def lengths(config: Mapping[str, Any]) -> tuple[int | None, bool]:
+    """The longest text (tokens) that the model was trained on, None where its config does not say; and
+    whether its rotary frequencies change with the longest position in sight (dynamic NTK, longrope)."""
+    config = of_text(config)
+    rope = config.get("rope_parameters") or config.get("rope_scaling")
+    rope = rope if isinstance(rope, Mapping) else {}
+    tables = [rope, *(table for table in rope.values() if isinstance(table, Mapping))]
+    dependent = [t for t in tables if t.get("rope_type", t.get("type")) in LENGTH_DEPENDENT]
+    original = [count(t.get("original_max_position_embeddings")) for t in (*dependent, config)]
+    names = ("max_position_embeddings", "n_positions", "max_seq_len", "context_length")
+    known = (original if dependent else []) + [count(config.get(name)) for name in names]
+    return next(filter(None, known), None), bool(dependent)
+
+
 def default_sizes(config: Mapping[str, Any], window: int | None = None, block: int | None = None) -> Sizes:
     """The sizes that are taken where the user leaves them open."""
-    window = window or min(count(of_text(config).get("max_position_embeddings")) or 2048, WINDOW)
+    trained, dependent = lengths(config)
+    trained = trained or 2048
+    window = window or min(trained * 3 // 4 if dependent else trained, WINDOW)
     return Sizes(block or max(1, window // 4), window)

@@ -22,6 +22,7 @@ from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
 from longread.model.find import Found, find_model, has_template
 from longread.model.fingerprint import fingerprint
+from longread.model.machine import no_device
 from longread.model.placement import device_map
 from longread.model.prefix import prefix_of
 from longread.model.probe import MakePolicy, Verdict, head_agrees, remembered_verdict
@@ -152,7 +153,7 @@ def pick_device(wanted: str) -> torch.device:
     if not there.get(place.type, False) or (
         place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count()
     ):
-        raise ModelError(f"this machine has no device {wanted}", "use --device auto or --device cpu")
+        raise no_device(wanted)
     return place
 
 

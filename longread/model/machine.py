@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from longread.errors import ModelError
 from longread.model.fingerprint import recall
 
 # Left to the system and the program itself (Python, torch and PEFT take about 0.6 GB).
@@ -74,6 +75,19 @@ def memory_on(device: str) -> Machine:
         cards = cards[:1]
     spare = max(0, memory() - _OWN)
     return Machine(sum(room for _, room in cards), cores(), 0.0, gpu=cards[0][0], spare=spare)
+
+
+def refuse_device(device: str) -> None:
+    """``ModelError`` for a device that this machine lacks, as far as that is known without torch."""
+    kind, _, number = device.partition(":")
+    cards = len(nvidia()) if kind == "cuda" and torch_has_cuda() else 0
+    if (kind == "cuda" and int(number or 0) >= cards) or (kind == "mps" and platform.system() != "Darwin"):
+        raise no_device(device)
+
+
+def no_device(device: str) -> ModelError:
+    """The error for a device that this machine lacks."""
+    return ModelError(f"this machine has no device {device}", "use --device auto or --device cpu")
 
 
 @cache

@@ -201,7 +201,7 @@ def account(name: str, *, probe: bool = False, device: str = "auto", dtype: str 
         width=sizes.width,
         heads=sizes.heads,
         key_heads=sizes.kv,
-        window=compat.trained_length(config) or 0,
+        window=compat.lengths(config)[0] or 0,
         attention=tuple(kinds.items()),
         rotation=compat.rotation_kind(config),
         template=has_template(found),

@@ -5,16 +5,29 @@ Knows the text, the model's config and the speeds measured before. Imports no to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from longread.config import Options
+from longread.engine.shape import shape_for
 from longread.events import Done, Event, Planned
 from longread.model.families import why_in_chunks
-from longread.model.find import Found, find_model
-from longread.model.fit import Sizes
+from longread.model.find import find_model
+from longread.model.fit import Sizes, lengths
+from longread.model.machine import refuse_device
+from longread.model.prefix import prefix_of
 from longread.model.room import fitted
 from longread.tasks import estimate, reading
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What of a model decides its sizes, as far as its config says it: ``engine.shape.Sized``."""
+
+    trained_length: int
+    length_dependent: bool
+    stateful: bool
+    sizes: Sizes | None
 
 
 def plan(
@@ -25,19 +38,24 @@ def plan(
     passes: float = 1,
     ways: Sequence[estimate.Way] = (),
     writes: int = 0,
+    check: Callable[[reading.Job], None] | None = None,
 ) -> Iterator[Event]:
     """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``.
 
     ``passes`` is how often a model reads the text, 0 for a job that looks things up in it, each time in all
-    ``ways``; ``writes`` how many tokens the model writes after that.
+    ``ways``; ``writes`` how many tokens the model writes after that. ``check`` raises what the job itself
+    would, as far as that can be told now; so do a device and sizes that cannot be.
     """
     with reading.opened(path, options) as job:
+        if check is not None:
+            check(job)
         yield from reading.announce(job)
         found = find_model(options.model)
         from longread.model.tokens import load_encoder
 
         with job.tally.phase("load"):
             encoder = load_encoder(found.folder)
+        refuse_device(options.device)
         how, machine = fitted(found, options.memory, device=options.device, dtype=options.dtype)
         said = how.says(machine.room)
         if said and passes:
@@ -45,7 +63,11 @@ def plan(
         chunks = why_in_chunks(found.config.get("model_type"))
         if chunks and passes:
             yield job.warn(f"{found.name} is read in chunks without a cache: {chunks}")
-        sizes = Sizes(how.sizes.block, how.sizes.window, _sinks(found, options))
+        trained, dependent = lengths(found.config)
+        prefix, learned = prefix_of(found)
+        trained = trained or max(2048, options.memory.window or 0)  # what no config says refuses nothing
+        known = _Known(trained, dependent, not chunks, how.sizes if how.shrunk else None)
+        sizes = shape_for(known, options.memory, len(prefix), learned_sink=learned)
         planned = estimate.plan(
             job, found, encoder, sizes, ways=ways, stateful=not chunks, checkpointed=how.checkpointed
         )
@@ -63,8 +85,3 @@ def plan(
             job.tally.as_dict(),
             warnings=tuple(job.warnings),
         )
-
-
-def _sinks(found: Found, options: Options) -> int:
-    learned = found.entry is not None and found.entry.learned_sink is not None
-    return options.memory.sinks if options.memory.sinks is not None else (1 if learned else 4)

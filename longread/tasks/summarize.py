@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from longread.config import Options
 from longread.errors import Interrupted, UnsupportedError, UsageError
 from longread.events import Done, Event, Progress
+from longread.model.find import find_model
 from longread.reader.sentences import unwrapped
 from longread.tasks import reading
 from longread.tasks.extract import choose, length_of
@@ -21,6 +22,7 @@ from longread.tasks.extract.traits import base_language, counts_characters
 from longread.tasks.gather import gatherer_for
 
 if TYPE_CHECKING:
+    from longread.model.catalog import Trust
     from longread.model.load import LoadedModel
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
@@ -97,18 +99,7 @@ def summary_of(
     language = lang or job.document.language
     scale = _CHARACTERS if counts_characters(language) else 1
     wanted = words or int(round(_length(length) * scale, -1))
-    if style == "auto":
-        style = "abstract" if loaded.trust.writes else "extract"
-    if style == "abstract" and not loaded.trust.writes:
-        raise UnsupportedError(
-            f"{loaded.name} is not trusted to write a summary ({loaded.trust.says})",
-            "use --style extract, or --model with a larger instruction-tuned model",
-        )
-    if style == "extract" and lang and base_language(lang) != base_language(job.document.language):
-        raise UnsupportedError(
-            f"a summary in quotations stays in the book's language, {job.document.language}, not {lang}",
-            "leave --lang out, or use --model with one that is trusted to write",
-        )
+    style = _style(style, lang, job.document.language, loaded.name, loaded.trust)
     if by == "chapter":
         inside = [c for c in job.document.chapters if c.end > job.start and c.start < job.end]
         wanted = max(wanted, round(_PER_CHAPTER * scale * len(inside)))
@@ -127,6 +118,30 @@ def summary_of(
         warnings=tuple(job.warnings),
     )
     return partial
+
+
+def check(job: reading.Job, *, style: str = "auto", lang: str | None = None, **_: object) -> None:
+    """What can be refused of a job before a model is loaded, as the job itself refuses it later."""
+    found = find_model(job.options.model)
+    if found.entry is not None:
+        _style(style, lang, job.document.language, found.name, found.entry.trust)
+
+
+def _style(style: str, lang: str | None, language: str, name: str, trust: Trust) -> str:
+    """ "abstract" or "extract"; ``UnsupportedError`` for what the model is not trusted with."""
+    if style == "auto":
+        style = "abstract" if trust.writes else "extract"
+    if style == "abstract" and not trust.writes:
+        raise UnsupportedError(
+            f"{name} is not trusted to write a summary ({trust.says})",
+            "use --style extract, or --model with a larger instruction-tuned model",
+        )
+    if style == "extract" and lang and base_language(lang) != base_language(language):
+        raise UnsupportedError(
+            f"a summary in quotations stays in the book's language, {language}, not {lang}",
+            "leave --lang out, or use --model with one that is trusted to write",
+        )
+    return style
 
 
 def _length(name: str) -> int:

@@ -11,7 +11,7 @@ import pytest
 import longread
 from longread.config import Memory, Options
 from longread.errors import InputError, Interrupted, ModelError, UsageError
-from longread.events import BlockRead, Done, Note, Progress, Text
+from longread.events import BlockRead, Done, Note, Planned, Progress, Text
 from longread.store.library import Library
 from longread.tasks.chat import voice
 from longread.tasks.chat.commands import COMMANDS, parse
@@ -164,7 +164,7 @@ def test_a_book_that_changed_is_told(talk, book):
     assert "has changed since" in notes(talk().resume("a book"))
 
 
-def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book):
+def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book, monkeypatch):
     chat = talk()
     list(chat.open(book))
     stopped = []
@@ -184,6 +184,11 @@ def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book):
     assert not chat.status.adapter and chat._bench.session().lora is None
     send(chat, "/learn on")
     assert chat._bench.session().lora.sha256() == learned
+    monkeypatch.setattr("longread.tasks.estimate.known_speed", lambda *_, **__: 100.0)
+    other = talk()
+    list(other.open(book))
+    (planned,) = (event for event in send(other, "/learn on") if isinstance(event, Planned))
+    assert planned.seconds == pytest.approx(planned.tokens / 100 * (1 - begun))  # the rest of what was saved
 
 
 def test_what_leaves_the_window_is_learned_and_unlearned(talk):
@@ -234,6 +239,17 @@ def test_a_line_too_long_to_be_looked_at_is_refused_and_the_chat_goes_on(talk, b
     with pytest.raises(UsageError, match="2,000 are the most"):
         send(chat, "Who asked people? " * 200)
     assert any(isinstance(event, Done) for event in send(chat, "Who asked people?"))
+
+
+def test_a_line_longer_than_the_window_is_told_and_takes_no_passages(talk, book):
+    chat = talk(chats=True)
+    list(chat.open(book))
+    short, long = "Who hid the brass lantern?", "Who hid the brass lantern? " * 100
+    assert chat._log.turns == [] and "beginning is lost" not in notes(send(chat, short))
+    said = send(chat, long)
+    assert "the model sees 512: the beginning is lost" in notes(said)
+    room = chat._voice.room
+    assert room("") == 512 // 3 > room("Who hid the brass lantern? " * 30) > room(long) == 0
 
 
 def test_stopped_an_answer_holds_what_was_said(talk):

@@ -27,6 +27,7 @@ from longread.tasks.chat.replies import Evidence, Export, Facts, Status
 from longread.tasks.chat.transcript import Transcript, Turn
 from longread.tasks.chat.workbench import Workbench
 from longread.tasks.former import take_over
+from longread.tasks.keep import read_before
 
 if TYPE_CHECKING:
     from longread.tasks.chat.voice import Voice
@@ -218,7 +219,11 @@ class Talk:
         assert loaded is not None
         rest = self._bench.rest(job)
         stateful = loaded.backbone.stateful
-        return Planned(**vars(estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful)))
+        plan = estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful)
+        before = 0.0  # what a saved reading has read, which the first time is taken up
+        if self._bench.options.save and self._bench.read_to is None:
+            before = read_before(rest, loaded, shape)
+        return Planned(**{**vars(plan), "seconds": plan.seconds * (1 - before)})
 
     def _evidence(self, _: str) -> Iterator[Event]:
         last = self._log.turns[-1] if self._log.turns else None

@@ -56,6 +56,23 @@ def translate(
         yield from translation_of(job, loaded, wish)
 
 
+def check(
+    job: reading.Job,
+    *,
+    src: str | None = None,
+    tgt: str | None = None,
+    glossary: str | None = None,
+    corrections: str | None = None,
+    anyway: bool = False,
+    **_: object,
+) -> None:
+    """What can be refused of a job before a model is loaded, as the job itself refuses it later."""
+    from longread.tasks.translate import languages
+
+    wishes(glossary, corrections)
+    _refuse(job.options.model, languages.pair(src, tgt, job.document.language), anyway=anyway)
+
+
 def wishes(glossary: str | None, corrections: str | None) -> tuple:
     """The terms and the corrections in the user's files; none where a path is None."""
     from longread.tasks.translate.corrections import Corrections, read_corrections
@@ -70,6 +87,13 @@ def trusted(model: str, pair: Pair | None, load: Callable[[], LoadedModel], *, a
 
     A model that is listed is refused before it is loaded.
     """
+    _refuse(model, pair, anyway=anyway)
+    loaded = load()
+    _trusted(loaded.name, loaded.trust, anyway)
+    return loaded
+
+
+def _refuse(model: str, pair: Pair | None, *, anyway: bool) -> None:
     from longread.model.find import find_model
     from longread.tasks.translate import languages
 
@@ -77,13 +101,10 @@ def trusted(model: str, pair: Pair | None, load: Callable[[], LoadedModel], *, a
     if found.entry is not None:
         if pair is not None and not (anyway and found.entry.trust.translates):
             languages.allowed(pair, found.entry, found.name)
-        _check(found.name, found.entry.trust, anyway)
-    loaded = load()
-    _check(loaded.name, loaded.trust, anyway)
-    return loaded
+        _trusted(found.name, found.entry.trust, anyway)
 
 
-def _check(name: str, trust: Trust, anyway: bool) -> None:
+def _trusted(name: str, trust: Trust, anyway: bool) -> None:
     if not (anyway or trust.translates):
         raise UnsupportedError(
             _distrusted(name, trust),
