@@ -71,6 +71,7 @@ def test_several_files_are_a_job_each_and_json_an_array(cli):
     code, out, _ = cli("summarize", "a.txt", "cjk.txt", "--json")
     assert code == 0
     assert [record["document"]["title"] for record in json.loads(out)] == ["A Title", "西游记"]
+    assert json.loads(cli("summarize", "a.txt", "cjk.txt", "--json", "-o", "-")[1]) == json.loads(out)
 
 
 def test_several_files_in_text_are_told_apart(cli):

@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from longread.config import Options
-from longread.errors import Interrupted
-from longread.events import BlockRead, Event, Loaded, Note
+from longread.events import Event, Loaded, Note
 from longread.tasks import reading
 from longread.tasks.gather import gatherer_for
 from longread.tasks.keep import Keeper
@@ -136,20 +135,13 @@ class Workbench:
                 keeper = stack.enter_context(Keeper(rest, self.loaded, session.shape, gatherer))
                 session.keep_hidden = True
                 stack.callback(setattr, session, "keep_hidden", False)
-            blocks = stack.enter_context(
-                closing(reading.read_blocks(rest, self.loaded, session, keeper=keeper))
-            )
-            event = next(blocks, None)
-            while event is not None:
-                if isinstance(event, BlockRead):
-                    self.read_to = event.block.end
-                try:
-                    yield event
-                except Interrupted as stop:
-                    event = blocks.throw(stop)  # it saves what was read, and raises
-                else:
-                    event = next(blocks, None)
-            self.read_to = rest.end
+            try:
+                yield from reading.read_blocks(rest, self.loaded, session, keeper=keeper)
+                self.read_to = rest.end
+            except BaseException:
+                if rest.tally.share:
+                    self.read_to = rest.start + round(rest.tally.share * job.document.characters)
+                raise
 
     def tail(self, job: reading.Job) -> str:
         """The text that the model goes on from: what was read last, else the end of the book."""
