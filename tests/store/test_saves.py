@@ -16,6 +16,7 @@ from longread.errors import LongreadError, OutputError, UsageError
 from longread.store import files, reading, saves
 from longread.store.library import Library
 from longread.store.rows import Rows
+from longread.tasks.readings import entry
 
 KEY = {
     "text": "ab",
@@ -293,3 +294,43 @@ def test_a_home_that_is_a_file(tmp_path):
     with pytest.raises(OutputError) as error:
         reading.create(tmp_path / "home" / "readings", MANIFEST)
     assert "--no-save" in error.value.hint
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
+def test_what_counts_is_on_the_disk_before_it_does(one, tmp_path, monkeypatch):
+    """The order of syncs and renames, as a power cut would find it."""
+    done = []
+    for name in ("fsync", "rename", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, name=name, real=real: done.append(name) or real(*given))
+    _save(one, 3)
+    assert done == ["fsync", "fsync", "fsync", "rename", "fsync"]  # two files, their folder; then the name
+    done.clear()
+    files.write(tmp_path / "a", b"x")
+    assert done == ["fsync", "replace", "fsync"]
+    done.clear()
+    files.append(tmp_path / "b", b"x")
+    assert done == ["fsync"]
+    with Rows(one.rows) as rows:
+        assert rows._db.execute("PRAGMA synchronous").fetchone()[0] == 3  # EXTRA
+
+
+def test_what_is_cleared_loses_its_saves_first(one, monkeypatch):
+    """Rows without a save are cut off when they are met; a save without its rows would be believed."""
+    _save(one, 3)
+    Rows(one.rows).__exit__()
+
+    def refuse(folder):
+        raise OSError(errno.EACCES, "no")
+
+    monkeypatch.setattr(files, "remove_tree", refuse)
+    with pytest.raises(OutputError):
+        one.clear()
+    assert one.rows.exists()
+
+
+def test_a_share_beyond_all_numbers_is_no_traceback(one):
+    save = _save(one, 3)
+    path = save.folder / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"share": 10**400}), encoding="utf-8")
+    assert entry(one).share == 1.0

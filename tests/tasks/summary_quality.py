@@ -26,7 +26,8 @@ import numpy as np
 from longread.reader.document import Chapter
 from longread.reader.names import NameCounter
 from longread.reader.sentences import sentences
-from longread.tasks.extract import Mark, describe, length_of, summarize_extractive
+from longread.tasks.extract import Mark, describe, length_of
+from tests.tasks.extracting import summarize_extractive
 
 Span = tuple[int, int]
 _WORD = re.compile(r"[^\W\d_]{3,}")

@@ -12,7 +12,8 @@ import pytest
 
 from longread.reader.document import Chapter
 from longread.reader.sentences import sentences
-from longread.tasks.extract import Collector, Mark, Traits, choose, describe, length_of, summarize_extractive
+from longread.tasks.extract import Collector, Mark, Traits, choose, describe, length_of
+from tests.tasks.extracting import add, summarize_extractive
 
 BOOKS = Path(__file__).parents[2] / "../shared/data/books"
 WIDTH = 32
@@ -126,7 +127,7 @@ def test_the_same_book_gives_the_same_summary_and_a_name_counts() -> None:
     for place in range(60):
         named = place % 10 == 3
         traits = Traits(15, Mark(0), (zlib.crc32(b"Ahab"),) if named else (), (place + 1,))
-        collected.add(traits, place * 100, place * 100 + 90, None, np.ones(4) + place % 2, 3.0, 20)
+        add(collected, traits, place * 100, place * 100 + 90, None, np.ones(4) + place % 2, 3.0, 20)
     with_name = choose(collected, length=90, language="en", names=["Captain Ahab"])
     assert with_name and all(start // 100 % 10 == 3 for start, _ in with_name)
 
@@ -140,7 +141,7 @@ def test_facility_location_finds_every_topic() -> None:
         topic = place // 100 * 4 + shares[place % 10]
         vector = np.eye(32)[topic] + 0.05 * chance.standard_normal(32) + 0.5
         traits = Traits(20, Mark(0), (), tuple(range(place * 10 + 1, place * 10 + 9)))
-        collected.add(traits, place * 100, place * 100 + 90, place // 100, vector, 3.0, 25)
+        add(collected, traits, place * 100, place * 100 + 90, place // 100, vector, 3.0, 25)
     chapters = [Chapter(i, str(i), i * 10_000, i * 10_000 + 10_000) for i in range(4)]
     chosen = choose(collected, length=320, language="en", chapters=chapters)
     topics = [start // 10_000 * 4 + shares[start // 100 % 10] for start, _ in chosen]
@@ -266,8 +267,15 @@ def filled(count: int, width: int, **options: int) -> Collector:
         traits = Traits(
             12 + place % 17, Mark(0), (place % 50 + 1,), tuple(range(place * 4 + 1, place * 4 + 5))
         )
-        collected.add(
-            traits, place * 100, place * 100 + 90, None, vectors[place % 1000], 3 + place % 7 / 7, 20
+        add(
+            collected,
+            traits,
+            place * 100,
+            place * 100 + 90,
+            None,
+            vectors[place % 1000],
+            3 + place % 7 / 7,
+            20,
         )
     return collected
 
@@ -299,8 +307,15 @@ def test_wide_and_damaged_vectors() -> None:
     for place, vector in enumerate(
         [near, near + 0.1 * chance.standard_normal(2048), -near, near * np.nan, near * 0]
     ):
-        collected.add(
-            Traits(12, Mark(0), (), (place + 1,)), place * 100, place * 100 + 90, None, vector, 3.0, 9
+        add(
+            collected,
+            Traits(12, Mark(0), (), (place + 1,)),
+            place * 100,
+            place * 100 + 90,
+            None,
+            vector,
+            3.0,
+            9,
         )
     vectors = collected.vectors(np.arange(5))
     assert vectors.shape == (5, 256) and np.isfinite(vectors).all()
@@ -341,3 +356,38 @@ def test_ours_against_the_first_sentences_of_each_chapter() -> None:
     assert ours["names"] >= lead["names"] and ours["tenths"] >= 0.9
     assert ours["leaning"] + ours["spoken"] <= 0.1 < lead["leaning"] + lead["spoken"]
     assert ours["broken"] == 0 and ours["redundancy"] < 0.5
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_it_thins_the_sound_one_of_two_stays(turned) -> None:
+    collected = Collector(4, capacity=4)
+    for place in range(16):
+        marks = Mark.BROKEN if (place % 2 == 0) != turned else Mark(0)
+        add(
+            collected,
+            Traits(12, marks, (), (place + 1,)),
+            place * 100,
+            place * 100 + 90,
+            None,
+            np.ones(4),
+            3.0,
+            9,
+        )
+    assert len(collected) and not collected.rows()["marks"].any()
+
+
+def test_an_index_is_not_quoted_and_neither_is_what_is_strange_to_the_model() -> None:
+    def chosen(chapters, nll) -> list[int]:
+        collected, chance = Collector(16), np.random.default_rng(3)
+        for place in range(200):
+            vector = np.ones(16) + 0.3 * chance.standard_normal(16)
+            traits = Traits(20, Mark(0), (), (place * 7 + 1, place * 7 + 2, place * 7 + 3))
+            add(collected, traits, place * 100, place * 100 + 90, place // 100, vector, nll(place), 25)
+        return [start // 100 for start, _ in choose(collected, length=200, language="en", chapters=chapters)]
+
+    def two(title: str) -> list[Chapter]:
+        return [Chapter(0, "One", 0, 10_000), Chapter(1, title, 10_000, 20_000)]
+
+    assert max(chosen(two("Two"), lambda place: 3.0)) >= 100 > max(chosen(two("Index"), lambda place: 3.0))
+    strange = chosen([], lambda place: 3.0 + 0.01 * (place % 3) + (9.0 if place % 5 == 0 else 0.0))
+    assert strange and all(place % 5 for place in strange)

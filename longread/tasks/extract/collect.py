@@ -7,7 +7,6 @@ itself is not kept. Knows no model; vectors come from whoever read the book.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -61,10 +60,6 @@ class Collector:
 
     def __len__(self) -> int:
         return self._count
-
-    def add(self, *sentence: Any) -> None:
-        """Keep a sentence, given as to ``row``."""
-        self.put(*self.row(*sentence))
 
     def row(
         self,

@@ -72,10 +72,6 @@ class Glossary:
         """What the user demands: name to rendering."""
         return {term.source: term.target for term in self._terms.values() if term.given}
 
-    def terms(self) -> list[Term]:
-        """Every term, in the order in which they were given, then found."""
-        return [*self._terms.values()]
-
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """The terms that were given or met, by name, as the JSON output has them."""
         return {
