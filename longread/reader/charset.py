@@ -81,7 +81,7 @@ _USUAL = {
 }
 _CYRILLIC = ("windows-1251", "koi8-r", "cp866", "iso-8859-5", "mac-cyrillic", "cp855")
 _LIKE_CYRILLIC = frozenset((*_CYRILLIC, "koi8-u", "koi8-t", "cp1125", "kz1048", "ptcp154"))
-_MULTIBYTE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr", "iso2022_jp", "utf-7"))
+_MULTIBYTE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"))
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _WESTERN = frozenset("en fr de es it pt nl la".split())
 
@@ -105,9 +105,11 @@ def detect(data: Bytes) -> Charset:
     joined = b"\n".join(samples)
     if 0 in joined and (wide := _utf16(samples)):
         return wide
+    if joined.isascii() and any(map(_is_iso2022, samples)):
+        return Charset("iso2022_jp", "iso2022_jp")
     if looks_binary(joined):
         raise InputError(
-            f"{data.name} holds binary data, not text", "Name a text: txt, md, html, epub, docx or pdf."
+            f"{data.name} holds binary data, not text", "name a text: txt, md, html, epub, docx or pdf"
         )
     if joined.isascii():
         found = _first_beyond_ascii(data)
@@ -132,7 +134,7 @@ def named(name: str) -> Charset:
 
         known = sorted({spelling.replace("_", "-") for pair in aliases.items() for spelling in pair})
         near = difflib.get_close_matches(name.casefold().replace("_", "-"), known, n=3)
-        hint = f"Did you mean {' or '.join(near)}?" if near else "Usual ones: utf-8, gb18030, windows-1252."
+        hint = f"did you mean {' or '.join(near)}?" if near else "usual ones: utf-8, gb18030, windows-1252"
         raise UsageError(f"unknown encoding {name!r}", hint) from None
     return _of(_WIDE.get(info.name, info.name))
 
@@ -228,6 +230,16 @@ def _utf16(samples: list[bytes]) -> Charset | None:
     return None
 
 
+def _is_iso2022(sample: bytes) -> bool:
+    """Whether ``sample``, which is ASCII, is Japanese as mail has it: pairs of signs from ESC $ to ESC (."""
+    if b"\x1b$B" not in sample and b"\x1b$@" not in sample:
+        return False
+    try:
+        return not codecs.getincrementaldecoder("iso2022_jp")().decode(sample).isascii()
+    except UnicodeDecodeError:
+        return False
+
+
 def _legacy(name: str, samples: list[bytes]) -> Charset:
     """The likeliest of the old encodings, by charset-normalizer and by what the text then says."""
     data = b"".join(sample[: sample.rfind(b"\n", 0, 3000) + 1] for sample in samples)
@@ -242,7 +254,7 @@ def _legacy(name: str, samples: list[bytes]) -> Charset:
         elif not guess and not _mostly_letters(data):
             raise InputError(
                 f"{name} is text in no encoding that longread knows",
-                "Name the encoding with --encoding, or convert the file to UTF-8.",
+                "name the encoding with --encoding, or convert the file to UTF-8",
             )
     guess = guess or "windows-1252"
     codec = codecs.lookup(guess).name

@@ -21,7 +21,7 @@ _FRONT = re.compile(
     r"about the (?:author|publisher)|newsletter.*|"
     r"(?:the )?project gutenberg.*|(?:the )?full (?:project gutenberg )?license.*|"
     r"couverture|page de titre|table des matières|titelseite|impressum|inhalt(?:sverzeichnis)?|umschlag|"
-    r"cubierta|portada|índice|обложка|титул.*|оглавление|содержание|"
+    r"cubierta|portada|índice|обложка|титул(?:ьный лист)?|оглавление|содержание|"
     r"封面|封底|扉页|扉頁|书名页|書名頁|版权.*|版權.*|目录|目錄|目次|奥付|表紙",
     re.I,
 )

@@ -35,7 +35,7 @@ class Damage:
             raise InputError(
                 f"{name} is not {charset.name}: {self.count:,} of {self.characters:,} characters cannot be "
                 f"decoded, the first at byte {self.first:,}",
-                "Name the right encoding with --encoding, for example --encoding windows-1252.",
+                "name the right encoding with --encoding, for example --encoding windows-1252",
             )
 
     def note(self, charset: Charset) -> str:

@@ -7,6 +7,7 @@ again. Knows nothing of what the bytes mean.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 import threading
@@ -67,7 +68,7 @@ class DiskFile:
         state = os.fstat(handle.fileno())
         if (state.st_size, state.st_mtime_ns) != self._stamp:
             handle.close()
-            raise InputError(f"{self.name} changed while it was being read", "Run the command again.")
+            raise InputError(f"{self.name} changed while it was being read", "run the command again")
         return handle
 
     def read_at(self, offset: int, count: int) -> bytes:
@@ -134,7 +135,7 @@ def open_bytes(path: str | Path) -> Bytes:
     if str(path) == "-":
         stdin = sys.stdin
         if stdin is None:
-            raise InputError("there is no standard input to read", "Name a file.")
+            raise InputError("there is no standard input to read", "name a file")
         return Spool(getattr(stdin, "buffer", stdin))
     name = str(path)
     if name.startswith("~") and not os.path.lexists(name):  # a shell that leaves it, or Python
@@ -148,22 +149,22 @@ def _refuse_special(name: str, path: Path, mode: int) -> None:
         folder = name.rstrip("/\\") or name
         kinds = ("txt", "md", "epub", "html", "docx", "pdf")
         found = next((kind for kind in kinds if any(path.glob(f"*.{kind}"))), "txt")
-        hint = f"Name the files in it: longread summarize {folder}/*.{found}"
+        hint = f"name the files in it, {shlex.quote(folder)}/*.{found}, or one of them"
         raise InputError(f"{name} is a folder, not a file", hint)
     if stat.S_ISFIFO(mode):
         raise InputError(
             f"{name} is a pipe, not a file",
-            f"Read it as standard input: longread … - < {name}",
+            f"read it as standard input: longread … - < {name}",
         )
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise InputError(
             f"{name} is a device, not a file",
-            "Name a text file, or - for standard input.",
+            "name a text file, or - for standard input",
         )
     if not stat.S_ISREG(mode):
         raise InputError(
             f"{name} is not a regular file",
-            "Name a text file, or - for standard input.",
+            "name a text file, or - for standard input",
         )
 
 
@@ -171,7 +172,7 @@ def _unreadable(name: str, error: OSError) -> InputError:
     if isinstance(error, PermissionError):
         return InputError(
             f"{name} may not be read: permission denied",
-            "Give yourself the right to read it.",
+            "give yourself the right to read it",
         )
     return InputError(f"{name} cannot be read: {error.strerror or error}")
 
@@ -184,11 +185,11 @@ def _near(path: Path) -> str:
     try:
         names = [entry.name for entry, _ in zip(os.scandir(folder), range(5000), strict=False)]
     except OSError:
-        return f"There is no folder {folder} either."
+        return f"there is no folder {folder} either"
     lower = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(path.name.casefold(), lower, n=3, cutoff=0.6)
     if not near:  # the right name with another ending
         near = [name for name in lower if name.rpartition(".")[0] == path.name.casefold()][:3]
     if not near:
-        return "Check the spelling of the path."
-    return "Did you mean " + " or ".join(str(folder / lower[name]) for name in near) + "?"
+        return "check the spelling of the path"
+    return "did you mean " + " or ".join(str(folder / lower[name]) for name in near) + "?"

@@ -37,6 +37,13 @@ _CREDITS = re.compile(
     r"|e-?text (?:was )?(?:prepared|produced|scanned) by)\b[^\n]*\n(?:[^\S\n]*+\S[^\n]*+\n){0,8}\s*",
     re.I,
 )
+# Credits without any of Project Gutenberg's words around: a line or two, which name people. A book may
+# begin with "Prepared by years of grief, …".
+_BARE_CREDITS = re.compile(
+    r"\s*+Produced by [^\W\d_a-z][^\n]{0,90}\n(?:[^\S\n]*+\S[^\n]{0,90}\n)?[^\S\n]*+\n"
+)
+_NAMED = re.compile("utenberg|pgdp")
+_NEAR = 2000  # characters after the credits in which those words may stand
 _FIELD = re.compile(r"^(Title|Author|Language):[ \t]*(\S[^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.I | re.M)
 _OLD_TITLE = re.compile(
     r"Project Gutenberg(?:'s| E-?(?:text|book) of)? (?!E-?(?:text|book))(.{3,90}?),? by (.{3,60}?)[* ]*$",
@@ -72,13 +79,13 @@ def strip(pieces: Iterable[str], found: Boilerplate | None = None) -> Iterator[s
     goes on after it. A "footer" that is not over after ``LIMIT`` characters was none.
     """
     found = found if found is not None else Boilerplate()
-    mode, held, seen = "head", "", False
+    mode, held = "head", ""
     for piece in itertools.chain(pieces, [None]):
         last = piece is None
         held += piece or ""
         while held:
             if mode == "text":
-                footer = _END.search(held) if seen and ("utenberg" in held or "UTENBERG" in held) else None
+                footer = _END.search(held) if "utenberg" in held or "UTENBERG" in held else None
                 if footer:
                     kept = held[: footer.start()].rstrip()
                     if kept:
@@ -88,7 +95,6 @@ def strip(pieces: Iterable[str], found: Boilerplate | None = None) -> Iterator[s
                     continue
                 cut = len(held) if last else _safe_cut(held)
                 if cut:
-                    seen = seen or not held[:cut].isspace()
                     yield held[:cut]
                 held = held[cut:]
                 break
@@ -97,7 +103,6 @@ def strip(pieces: Iterable[str], found: Boilerplate | None = None) -> Iterator[s
             begin = _BEGIN.search(held, 0, LIMIT) if "utenberg" in held[:LIMIT].lower() else None
             if mode == "head":
                 held = _after_header(held, begin.end() if begin else 0, found)
-                seen = True
             elif begin:
                 found.between += begin.end()
                 held = held[begin.end() :]
@@ -128,7 +133,7 @@ def _after_header(head: str, end: int, found: Boilerplate) -> str:
             found.fields.setdefault("title", old[1].strip())
             found.fields.setdefault("author", old[2].strip())
     credit = _CREDITS.match(head, end)
-    if credit and (end or "utenberg" in head or "pgdp" in head or credit.start() == 0):
+    if credit and (end or _NAMED.search(head, 0, credit.end() + _NEAR) or _BARE_CREDITS.match(head)):
         found.credits = credit.end() - end
         end = credit.end()
     return head[end:]

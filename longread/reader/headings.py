@@ -71,6 +71,9 @@ _OPENERS = re.compile(
     r"(?:话说|話說|却说|卻說|且说|且說|话表|話表|说话|說話|诗曰|詩曰|詩云|诗云|词曰|詞曰|詞云|按：|這回書|这回书|上回|古風|話分|再說)"
 )
 _CJK_STOP = re.compile(r"[，。；：！？「『“《（]")
+# How a sentence goes on that speaks of a chapter (第一回書中…), and what says that a part ends (第一部 完).
+_CJK_PROSE = tuple("終终完書书中裏里的是")
+_CJK_END = frozenset("終终完")
 _DECORATION = re.compile(r"^[\s#*_=~>|·•—–\-\[「『【]+|[\s*_=~|·•—–\-\]」』】]+$")
 _SPACES = re.compile(r"\s+")
 _SENTENCE_END = (
@@ -226,7 +229,7 @@ def _classify_cjk(text: str, lead: int) -> Heading | None:
     if match:
         rest, length = _cjk_title(match["rest"])
         number = numerals.cjk(match["number"])
-        if number is None or rest.startswith(("終", "终", "完", "書", "书", "中", "裏", "里", "的", "是")):
+        if number is None or match["rest"].startswith(_CJK_PROSE) or rest in _CJK_END:
             return None
         word = match["word"]
         end = lead + match.start("rest") + length
@@ -270,10 +273,13 @@ def _cjk_title(rest: str) -> tuple[str, int]:
     """The title in what follows 第…回, and how many characters of ``rest`` the heading takes.
 
     Where heading and prose share a line the prose begins with a storyteller's opening, or
-    else after the couplet that has no punctuation in it.
+    else after the couplet that has no punctuation in it. A title that a space sets apart may
+    have some: 第三章 你好，世界！
     """
-    if len(rest) <= 40 and not _CJK_STOP.search(rest.strip(" 　")[:-1]) and not _OPENERS.search(rest, 4):
-        return rest.strip(" 　。"), len(rest)
+    if len(rest) <= 40 and not _OPENERS.search(rest, 4):
+        apart = rest.startswith((" ", "　")) and not rest.endswith(("。", "，"))
+        if apart or not _CJK_STOP.search(rest.strip(" 　")[:-1]):
+            return rest.strip(" 　。"), len(rest)
     opener = _OPENERS.search(rest, 6, 40)
     stop = _CJK_STOP.search(rest)
     if opener and (not stop or opener.start() <= stop.start()):

@@ -19,12 +19,12 @@ class Kind:
     convert: str = ""
 
 
-_PANDOC = "Convert it to text first, for example: pandoc -t plain -o book.txt {}"
+_PANDOC = "convert it to text first, for example: pandoc -t plain -o book.txt {}"
 EPUB = Kind("EPUB", _PANDOC)
 DOCX = Kind("DOCX", _PANDOC)
-PDF = Kind("PDF", "Convert it to text first, for example: pdftotext -layout {} book.txt")
+PDF = Kind("PDF", "convert it to text first, for example: pdftotext -layout {} book.txt")
 UNKNOWN = Kind("binary data")
-GZIP = Kind("gzip", "Unpack it first: gzip -dc {} | longread … -")
+GZIP = Kind("gzip", "unpack it first: gzip -dc {} | longread … -")
 
 _STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"%PDF-", PDF),
@@ -53,7 +53,7 @@ _STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"SQLite format 3\x00", Kind("an SQLite database")),
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        Kind("an old or encrypted Office document", "Save it as .docx without a password first: {}"),
+        Kind("an old or encrypted Office document", "save it as .docx without a password first: {}"),
     ),
     (b"\x80\x02", Kind("a pickle")),
     (b"wOFF", Kind("a font")),
@@ -82,7 +82,7 @@ def known(head: bytes) -> Kind | None:
     if head[257:262] == b"ustar":
         return Kind("a tar archive")
     if head[60:68] in (b"BOOKMOBI", b"TEXtREAd"):
-        return Kind("Kindle (MOBI)", "Convert it first, for example: ebook-convert {} book.txt")
+        return Kind("Kindle (MOBI)", "convert it first, for example: ebook-convert {} book.txt")
     for start, kind in _STARTS:
         if head.startswith(start) and (len(start) > 3 or _controls(head) > 0.02 or kind is GZIP):
             return kind
@@ -93,7 +93,7 @@ def refusal(kind: Kind, name: str) -> InputError | UnsupportedError:
     """The error for a file of ``kind``: exit 4 where it holds a text, 1 where it holds none."""
     if kind.convert:
         return UnsupportedError(f"longread does not read {kind.name} yet: {name}", kind.convert.format(name))
-    return InputError(f"{name} is {kind.name}, not a text", "Name a text: txt, md, html, epub, docx or pdf.")
+    return InputError(f"{name} is {kind.name}, not a text", "name a text: txt, md, html, epub, docx or pdf")
 
 
 def looks_binary(sample: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Numbers as headings spell them: VII, 12, twelve, Erstes, premier, вторая, 第十二.
 
-Knows numerals of English, French, German, Russian, Latin, Chinese and Japanese headings.
+Knows numerals of English, French, German, Russian, Italian, Spanish, Portuguese, Latin, Chinese and Japanese
+headings.
 Knows nothing of headings.
 """
 
@@ -20,6 +21,7 @@ _CJK = {c: i for i, c in enumerate("〇一二三四五六七八九")} | {
     "貳": 2,
     "叁": 3,
 }
+_ACCENTS = str.maketrans("áéíóú", "aeiou")
 _CJK_TENS = {"十": 10, "百": 100, "千": 1000, "廿": 20, "卅": 30, "卌": 40}
 CJK_DIGITS = "".join(_CJK) + "".join(_CJK_TENS)
 
@@ -70,7 +72,7 @@ def parse(text: str) -> int | None:
 @functools.cache
 def _words() -> dict[str, int]:
     table: dict[str, int] = {}
-    for build in (_english, _french, _german, _russian):
+    for build in (_english, _french, _german, _russian, _iberian, _italian):
         table |= build()
     latin = "prim secund terti quart quint sext septim octav non decim".split()
     for value, stem in enumerate(latin, 1):
@@ -130,6 +132,39 @@ def _french() -> dict[str, int]:
         "dernière": 999,
     }
     return table | ordinals | extra
+
+
+def _iberian() -> dict[str, int]:
+    """Spanish and Portuguese ordinals, with and without their accents."""
+    table = {"primer": 1, "tercer": 3, "undécimo": 11, "undécima": 11, "duodécimo": 12, "duodécima": 12}
+    tens = {10: "décim", 20: "vigésim", 30: "trigésim", 40: "cuadragésim", 50: "quincuagésim"}
+    tens_of = (tens, tens | {40: "quadragésim", 50: "quinquagésim"})
+    units_of = (
+        "primer segund tercer cuart quint sext séptim octav noven".split(),
+        "primeir segund terceir quart quint sext sétim oitav non".split(),
+    )
+    for tens, units in zip(tens_of, units_of, strict=True):
+        for ending in "oa":
+            ordinals = {unit + ending: value for value, unit in enumerate(units, 1)}
+            table |= ordinals | {word + ending: ten for ten, word in tens.items()}
+            for ten, word in tens.items():
+                table |= {f"{word}{ending} {unit}": ten + value for unit, value in ordinals.items()}
+                table |= {f"{word}o{unit}": ten + value for unit, value in ordinals.items()}
+    return table | {word.translate(_ACCENTS): value for word, value in table.items()}
+
+
+def _italian() -> dict[str, int]:
+    units = "prim second terz quart quint sest settim ottav non decim".split()
+    table = {unit + ending: value for value, unit in enumerate(units, 1) for ending in "oa"}
+    table |= {f"decimo{unit}": 10 + value for unit, value in table.items() if value < 10}
+    stems = dict(
+        enumerate("undic dodic tredic quattordic quindic sedic diciassett diciott diciannov".split(), 11)
+    )
+    for ten, word in {20: "venti", 30: "trenta", 40: "quaranta", 50: "cinquanta"}.items():
+        stems[ten] = word[:-1]
+        for value, unit in enumerate("un du tre quattr cinqu sei sett ott nov".split(), 1):
+            stems[ten + value] = (word[:-1] if unit[0] in "uo" else word) + unit
+    return table | {f"{stem}esim{ending}": value for value, stem in stems.items() for ending in "oa"}
 
 
 def _german() -> dict[str, int]:

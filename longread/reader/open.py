@@ -55,7 +55,7 @@ def open_document(path: str | Path, *, encoding: str | None = None) -> Document:
 def _describe(data: Bytes, text: formats.Text) -> Document:
     found = scan(text.pieces(), text.markdown, text.layout)
     if found.blank:
-        raise InputError(f"{data.name} holds nothing but white space", "Name a file with text in it.")
+        raise InputError(f"{data.name} holds nothing but white space", "name a file with text in it")
     title, author = titles.find(found.opening, gz.bare(data.name), text.markdown)
     chapters = contents.chapters(text.contents, found.characters)
     notes = text.notes
@@ -81,5 +81,5 @@ def _describe(data: Bytes, text: formats.Text) -> Document:
 
 def _empty(name: str) -> InputError:
     if name == "-":
-        return InputError("nothing came through the pipe", "Check the command before it.")
-    return InputError(f"{name} is empty", "Name a file with text in it.")
+        return InputError("nothing came through the pipe", "check the command before it")
+    return InputError(f"{name} is empty", "name a file with text in it")

@@ -77,6 +77,6 @@ def _place(document: Document, percent: float) -> int:
 def _what_exists(document: Document) -> str:
     count = len(document.chapters)
     if not count:
-        return "Name a share of the book instead, for example --part 0%-10%."
+        return "name a share of the book instead, for example --part 0%-10%"
     chapters = "1 chapter" if count == 1 else f"chapters 1 to {count}"
-    return f"This book has {chapters}; a share is written 0%-10%."
+    return f"this book has {chapters}; a share is written 0%-10%"

@@ -26,7 +26,7 @@ def open_sample(name: str) -> Bytes:
     file = BOOKS.get(name.removeprefix(PREFIX).casefold())
     if file is None:
         have = ", ".join(PREFIX + code for code in BOOKS)
-        raise InputError(f"there is no bundled book {name}", f"There is {have}.")
+        raise InputError(f"there is no bundled book {name}", f"there is {have}")
     resource = importlib.resources.files("longread").joinpath("samples", file)
     if isinstance(resource, Path):
         return DiskFile(resource, name)

@@ -115,5 +115,6 @@ def _looks_like_name(line: str) -> bool:
 def _from_name(name: str) -> str:
     if name == "-":
         return "standard input"
-    stem = PurePath(name).stem
-    return " ".join(stem.replace("_", " ").split()) or name
+    # The bytes of a name that is not UTF-8 are characters that no file can be written with.
+    name = "".join(character if character.isprintable() else " " for character in name)
+    return " ".join(PurePath(name).stem.replace("_", " ").split()) or name.strip()

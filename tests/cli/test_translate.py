@@ -33,7 +33,7 @@ def shell(loaded, capsys, tmp_path, monkeypatch):  # noqa: F811
 
     monkeypatch.setattr("longread.tasks.reading.load", lambda job: loaded)
     monkeypatch.setattr("longread.model.load.load_model", lambda *args, **more: loaded)
-    monkeypatch.setattr("longread.tasks.translate._check", lambda *_: None)
+    monkeypatch.setattr("longread.tasks.translate._trusted", lambda *_: None)
     monkeypatch.setattr("longread.tasks.translate.work.Hand", hand)
 
     def run(*arguments: object) -> tuple[int, str, str]:

@@ -41,6 +41,8 @@ def test_line_ends_and_characters_across_chunks(tmp_path, monkeypatch, size, cod
         (CHINESE, "gb18030", "gb18030"),
         (TRADITIONAL, "big5", "big5"),
         (JAPANESE, "shift_jis", "shift_jis"),
+        (JAPANESE, "iso2022_jp", "iso2022_jp"),
+        ("Plain words, red: \x1b[31m and \x1b$9, \x1b$B.\n", "ascii", "utf-8"),
         (CHINESE, "utf-8", "utf-8"),
         (JAPANESE + "Some words.\n", "utf-16-le", "utf-16-le"),
         ("Plain words.\n", "utf-16-be", "utf-16-be"),

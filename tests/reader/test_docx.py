@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from docx import Document
+from docx.oxml import parse_xml
 
 from longread.errors import InputError
 from tests.reader import builders
@@ -66,6 +67,61 @@ def test_headings_by_style_by_a_style_based_on_one_and_by_level():
     assert (text.fields["title"], text.fields["language"]) == ("My Book", "sv")
 
 
+WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+BOX = "<w:pict><w:txbxContent><w:p><w:r><w:t>In the box.</w:t></w:r></w:p></w:txbxContent></w:pict>"
+
+
+def holding(*inner):
+    """A document with a paragraph of each."""
+    document = Document()
+    for words in inner:
+        document.element.body.insert_element_before(parse_xml(f"<w:p {WORD}>{words}</w:p>"), "w:sectPr")
+    return document
+
+
+def test_a_level_makes_a_heading_and_lines_of_contents_are_left_out():
+    document = holding('<w:pPr><w:outlineLvl w:val="0"/></w:pPr><w:r><w:t>One</w:t></w:r>')
+    document.styles.add_style("toc 1", 1)
+    document.add_paragraph("One .... 7", "toc 1")
+    document.add_paragraph("prose")
+    text = text_of("docx", saved(document))
+    text.close()
+    assert [(mark.title, mark.depth) for mark in text.contents] == [("One", 1)]
+    assert paragraphs("docx", saved(document)) == ["One", "prose"]
+    assert left_out("docx", saved(document)) == ("1 line of contents",)
+
+
+def test_a_box_that_is_there_for_new_and_old_programs_is_read_once():
+    space = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    both = f'<mc:Choice Requires="wps">{BOX}</mc:Choice><mc:Fallback>{BOX}</mc:Fallback>'
+    words = f"<w:r><w:t>Beside it.</w:t><mc:AlternateContent {space}>{both}</mc:AlternateContent></w:r>"
+    assert paragraphs("docx", saved(holding(words))) == ["Beside it.", "In the box."]
+
+
+def test_a_drop_cap_belongs_to_its_paragraph():
+    cap = '<w:pPr><w:framePr w:dropCap="drop" w:lines="3"/></w:pPr><w:r><w:t>{}</w:t></w:r>'
+    frame = '<w:pPr><w:framePr w:w="9"/></w:pPr><w:r><w:t>Framed.</w:t></w:r>'
+    rest = "<w:r><w:t>{}</w:t></w:r>"
+    document = holding(
+        cap.format("T"), rest.format("he cat sat."), frame, rest.format("Then."), cap.format("I")
+    )
+    assert paragraphs("docx", saved(document)) == ["The cat sat.", "Framed.", "Then.", "I"]
+
+
+def test_greek_of_the_font_symbol_is_read_and_other_signs_are_counted():
+    signs = [
+        ("Symbol", "F061"),
+        ("Symbol", "0057"),
+        ("Symbol", "F0A9"),
+        ("Wingdings", "F061"),
+        ("Symbol", "x"),
+    ]
+    words = "".join(f'<w:r><w:sym w:font="{font}" w:char="{char}"/></w:r>' for font, char in signs)
+    content = saved(holding(f"<w:r><w:t>a </w:t></w:r>{words}<w:r><w:t> b</w:t></w:r>"))
+    assert paragraphs("docx", content) == ["a αΩ b"]
+    assert left_out("docx", content) == ("3 signs of fonts of signs",)
+
+
 def test_what_python_docx_reads_is_read():
     """Another reader of the same paragraphs agrees, word for word."""
     book = builders.novella(3)
@@ -110,6 +166,12 @@ def test_what_is_damaged_or_means_harm(content, what):
     with pytest.raises(InputError, match=what) as caught:
         text_of("docx", content)
     assert "book.docx" in caught.value.message and caught.value.hint
+
+
+def test_many_parts_are_refused_unopened(monkeypatch):
+    monkeypatch.setattr("longread.reader.formats.docx.WHOLE", 10_000)
+    with pytest.raises(InputError, match="no book does that"):
+        text_of("docx", WHOLE)
 
 
 def test_a_bomb_is_refused_unopened():

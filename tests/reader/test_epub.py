@@ -9,6 +9,7 @@ import pytest
 
 from longread.errors import InputError, UnsupportedError
 from longread.reader import open_document
+from longread.reader.formats import epub
 from longread.reader.formats.archive import resolve
 from tests.reader import builders
 from tests.reader.builders import archive, package, page
@@ -78,6 +79,24 @@ def test_entries_for_pages_without_words_lead_to_the_next_paragraph():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "found"),
+    [
+        ("Chapter One. The Sea", "CHAPTER ONE", True),
+        ("One", "One: The Sea", True),
+        ("I", "I.", True),
+        ("第一章　风起", "第一章", True),
+        ("I was cold when the boat came in.", "I", False),
+        ("Chapter 12", "Chapter 1", False),
+        ("一天早上他走了。", "一", False),
+        ("", "One", False),
+        ("* * *", "***", False),
+    ],
+)
+def test_which_paragraph_is_the_heading_that_the_contents_name(text, title, found):
+    assert epub.same(text, title) is found
+
+
 def test_no_chapter_is_empty_where_a_picture_has_a_line_in_the_contents(tmp_path):
     pages = {"map.xhtml": page("Map", '<img src="map.png"/>')}
     pages |= {
@@ -88,6 +107,18 @@ def test_no_chapter_is_empty_where_a_picture_has_a_line_in_the_contents(tmp_path
     path.write_bytes(package(pages, entries))
     with open_document(path) as document:
         assert [chapter.title for chapter in document.chapters] == ["One", "Two"]
+
+
+def test_a_chapter_is_not_taken_for_the_title_page(tmp_path):
+    names = ("Титульный лист", "Титул", "Титулярный советник", "Шинель")
+    pages = {
+        f"{at}.xhtml": page(name, f"<h1>{name}</h1>" + "<p>слова</p>" * 50) for at, name in enumerate(names)
+    }
+    entries = nav(*(f'<li><a href="{at}.xhtml">{name}</a></li>' for at, name in enumerate(names)))
+    path = tmp_path / "book.epub"
+    path.write_bytes(package(pages, entries))
+    with open_document(path) as document:
+        assert [chapter.title for chapter in document.chapters] == ["Титулярный советник", "Шинель"]
 
 
 def test_files_beside_the_reading_order_are_left_out_and_said_so():
@@ -200,6 +231,27 @@ def test_one_damaged_chapter_is_missing_and_said_so():
     assert "chapter a" in whole and "chapter b" not in whole and "chapter c" in whole
 
 
+def test_what_cannot_be_decoded_is_counted_and_too_much_of_it_is_damage():
+    def held(*pages):
+        text = text_of("epub", package({f"{at}.xhtml": body for at, body in enumerate(pages)}))
+        whole = "".join(text.pieces())
+        text.close()
+        return whole, text.notes
+
+    good, own = page("x", "<p>café</p>").encode(), page("x", "<p>\ufffd&#xfffd;</p>").encode()
+    one = page("x", "<p>wrong~</p>").encode().replace(b"~", b"\xe9")
+    whole, notes = held(good, one, own, one)
+    assert whole.split() == ["café", "wrong\ufffd", "\ufffd\ufffd", "wrong\ufffd"]
+    assert notes == ("2 characters are not valid in the encoding of its chapter and shown as \ufffd",)
+    assert held(good, own)[1] == ()
+    latin = page("x", "<p>déjà vu</p>").encode("latin-1")
+    whole, notes = held(good, latin, good)
+    assert whole.split() == ["café", "café"]
+    assert notes == ("1 of 3 chapters are damaged and missing from the text",)
+    with pytest.raises(InputError, match=r"2 characters of 'OEBPS/1\.xhtml' cannot be decoded"):
+        text_of("epub", package({"1.xhtml": latin}))
+
+
 def encrypted(algorithm, member):
     return {
         "META-INF/encryption.xml": "<encryption><EncryptedData>"
@@ -208,14 +260,28 @@ def encrypted(algorithm, member):
     }
 
 
+def test_what_is_packed_in_another_way_is_refused():
+    held = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(WHOLE)) as source, zipfile.ZipFile(held, "w") as target:
+        for name in source.namelist():
+            packed = zipfile.ZIP_BZIP2 if name == "OEBPS/a.xhtml" else zipfile.ZIP_DEFLATED
+            target.writestr(name, source.read(name), packed)
+    with pytest.raises(InputError, match="packed in a way that no EPUB is"):
+        text_of("epub", held.getvalue())
+
+
 def test_drm_is_refused_and_scrambled_fonts_are_not():
     pages = {"a.xhtml": page("x", "<p>words</p>")}
-    aes = "http://www.w3.org/2001/04/xmlenc#aes128-cbc"
+    aes, font = "http://www.w3.org/2001/04/xmlenc#aes128-cbc", "http://www.idpf.org/2008/embedding"
+    both = encrypted(font, "OEBPS/f.otf"), encrypted(aes, "OEBPS/a.xhtml")
+    (name,) = both[0]
+    joined = "".join(one[name] for one in both).replace("</encryption><encryption>", "")
+    with pytest.raises(UnsupportedError, match="DRM"):
+        text_of("epub", package(pages, extra={name: joined}))
     with pytest.raises(UnsupportedError, match="DRM"):
         text_of("epub", package(pages, extra=encrypted(aes, "OEBPS/a.xhtml")))
-    assert paragraphs(
-        "epub", package(pages, extra=encrypted("http://www.idpf.org/2008/embedding", "OEBPS/f.otf"))
-    ) == ["words"]
+    for algorithm, other in ((font, "OEBPS/f.otf"), (aes, "OEBPS/i.png")):
+        assert paragraphs("epub", package(pages, extra=encrypted(algorithm, other))) == ["words"]
 
 
 def test_a_password_is_said_to_be_one():

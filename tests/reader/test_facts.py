@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -73,6 +74,14 @@ def test_words(parts, size):
 )
 def test_titles(lines, title, author):
     assert titles.find(lines, "/somewhere/my_book.txt") == (title, author)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are no bytes")
+@pytest.mark.parametrize(
+    ("name", "title"), [(b"caf\xe9.txt", "caf"), (b"a_\x1b[2J\nb.txt", "a [2J b"), (b"\xe9.txt", ".txt")]
+)
+def test_a_title_made_of_a_name_can_be_written(name, title):
+    assert titles.find([], os.fsdecode(name)) == (title, "")
 
 
 PEAK = """

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from longread.reader import open_document
+from longread.reader import aozora, open_document
 from longread.reader.gutenberg import LIMIT, Boilerplate, strip
 
 BOOK = "THE RIVER\n\nIt was a dark night, and the rain fell on the roof.\n\n" * 50
@@ -62,6 +62,31 @@ def test_it_is_said_in_words_and_the_fields_are_used(tmp_path):
         assert "".join(document.text()).startswith("THE RIVER")
 
 
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "Prepared by years of quiet grief for the worst,\nTom walked down to the river and sat\nthere.\n\n",
+        "Produced by years of quiet grief, his calm was hard to bear.\n\n",
+        "Transcribed by hand, the letter was long.\n\n",
+    ],
+)
+def test_a_book_may_begin_like_credits(opening):
+    assert stripped(opening + BOOK, 977) == (opening + BOOK, Boilerplate())
+
+
+@pytest.mark.parametrize(
+    "credits",
+    [
+        "\n\nProduced by D.R. Thompson\n\n\n",
+        "Produced by Suzanne Shell, David Gundry,\nTonya Allen and PG Distributed Proofreaders\n\n",
+        "E-text prepared by A. Person,\nB. Person,\nC. Person\n(http://www.pgdp.net)\n\n",
+    ],
+)
+def test_credits_without_a_header_are_left_out(credits):
+    text, found = stripped(credits + BOOK, 977)
+    assert text == BOOK and found.credits == len(credits)
+
+
 @pytest.mark.parametrize("size", [977, 1 << 20])
 def test_two_books_in_one_file(size):
     text, found = stripped((HEADS[0] + BOOK + TAILS[0] + "\n\n") * 2, size)
@@ -102,6 +127,20 @@ def test_other_texts_are_not_touched(size):
         "Project Gutenberg is a library.\n" * 9,
     ):
         assert stripped(text, size)[0] == text
+
+
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_annotations_of_aozora_are_left_out_where_a_legend_announces_them(size):
+    line = "-" * 55 + "\n"
+    legend = f"{line}【テキスト中に現れる記号について】\n\n《》：ルビ\n（例）邸《やしき》\n\n{line}"
+    body = "邸《やしき》の｜前《まえ》。\n［＃地から１字上げ］終り\n二行目。\n"
+    plain = "邸の前。\n終り\n二行目。\n"
+    found = aozora.Annotations()
+    whole = "題\n" + legend + body
+    pieces = (whole[at : at + size] for at in range(0, len(whole), size))
+    assert "".join(aozora.strip(pieces, found)) == "題\n" + plain
+    assert (found.legend, found.marks) == (len(legend), len(body) - len(plain))
+    assert "".join(aozora.strip([body])) == body
 
 
 def test_front_matter_of_markdown(tmp_path):

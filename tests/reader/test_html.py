@@ -30,6 +30,16 @@ def web(body, head=""):
             "<table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td><p>2</p></td></tr></table>",
             ["A | B", "1 | 2"],
         ),
+        (
+            "<table><tr><td>Name<br/></td><td>Value</td></tr><tr><td><br></td><td>x<br>y</td></tr></table>",
+            ["Name | Value", "x y"],
+        ),
+        ('<p>see equation <a href="#e3">(3)</a> above</p>', ["see equation (3) above"]),
+        (
+            '<p>word<sup><span><a href="#n1">1</a></span></sup> and<a href="#n"><sup>2</sup></a>'
+            '<a class="noteref" href="#n">(3)</a></p>',
+            ["word and"],
+        ),
         ("<table><tr><td><p>x</p><p>y</p></td><td>z</td></tr></table>", ["x", "y", "z"]),
         ("<ul><li>one</li><li>two<ul><li>three</li></ul></li></ul>", ["one", "two", "three"]),
         ("<p><ruby>漢字<rp>(</rp><rt>かんじ</rt><rp>)</rp></ruby>を読む</p>", ["漢字を読む"]),
@@ -39,6 +49,17 @@ def web(body, head=""):
             ["So it is, in chapter 3."],
         ),
         ('<p>On <span class="pagenum"><a id="p3">[Pg 3]</a></span>we go</p>', ["On we go"]),
+        (
+            '<h2 class="pagebreak">Chapter 1</h2><p class="pagebreak">He left.</p>'
+            '<span class="pagebreak">  p.&nbsp;iv </span><span class="pageno">[Seite 12]</span>'
+            '<b class="pagenum">{p12-13}</b>',
+            ["Chapter 1", "He left."],
+        ),
+        (
+            '<div class="pagebreak"><p>A whole chapter stands in it.</p></div>',
+            ["A whole chapter stands in it."],
+        ),
+        ('<p class="pagebreak">\n                      \nIt is late.</p>', ["It is late."]),
         ('<p><img src="i.png" alt="I"/>t is <img alt="A ship"/>true</p>', ["It is true"]),
         (
             "<script>var a</script><style>p</style><p hidden>x</p><p style='display: none'>y</p><p>z</p>",
@@ -63,6 +84,25 @@ def test_what_is_left_out_is_counted():
         "1 reading beside characters",
         "1 menu or footer",
     )
+
+
+def test_what_is_not_shown_is_counted_where_it_has_words():
+    body = (
+        "<p>a</p><aside hidden>b</aside><p style='display:none'> </p><p style='display:none'>c</p>"
+        "<noscript>d</noscript><noscript><img/></noscript><object>e</object><textarea>f</textarea>"
+        "<script>g</script><object data='x'> </object>"
+    )
+    assert paragraphs("html", web(body)) == ["a"]
+    assert left_out("html", web(body)) == ("5 passages that are not shown",)
+
+
+def test_cdata_in_xml_is_text():
+    body = (
+        "<style><![CDATA[ p > a ]]></style><p>a <![CDATA[words & <b>more</b>]]> z</p><script src='x'/>"
+        "<p><![CDATA[&amp;]]> ]]&gt;</p><p>b <![CDATA[c</p>"
+    )
+    page = f'<?xml version="1.0"?><html><head><title/></head><body>{body}</body></html>'
+    assert paragraphs("html", page.encode())[:2] == ["a words & <b>more</b> z", "&amp; ]]>"]
 
 
 def test_headings_are_the_contents():

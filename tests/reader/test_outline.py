@@ -52,8 +52,18 @@ def titles(text, markdown=False, size=None):
         ("  XIV.  ", "numeral", 14),
         ("Epilogue", "named", None),
         ("楔子　张天师祈禳瘟疫", "named", None),
+        ("第2章 中秋之夜", "章", 2),
+        ("第6章 书生", "章", 6),
+        ("第7章　完美的一天", "章", 7),
         ("Erſter Geſang.", "gesang", 1),
         ("The third ſcene", "scene", 3),
+        ("Capítulo primero. Que trata de la condición del hidalgo", "capítulo", 1),
+        ("CAPITULO DECIMOTERCERO", "capitulo", 13),
+        ("PRIMERA PARTE", "parte", 1),
+        ("CAPITOLO PRIMO", "capitolo", 1),
+        ("Capitolo ventottesimo", "capitolo", 28),
+        ("CAPÍTULO PRIMEIRO", "capítulo", 1),
+        ("Capítulo vigésimo sétimo", "capítulo", 27),
     ],
 )
 def test_lines_that_are_headings(line, kind, number):
@@ -74,6 +84,7 @@ def test_lines_that_are_headings(line, kind, number):
         "Notes from him came every week and said little.",
         "MIX",
         "第一回書中說到此人。",
+        "第一部 完",
         "第二天他回来了。",
         "",
         "   ",
@@ -81,6 +92,20 @@ def test_lines_that_are_headings(line, kind, number):
 )
 def test_lines_that_are_none(line):
     assert headings.classify(line) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("第3章 你好，世界！", "你好，世界！"),
+        ("第4章 大结局（上）", "大结局（上）"),
+        ("第五章　《红楼梦》", "《红楼梦》"),
+        ("第一回 甄士隐梦幻识通灵 却说那日，", "甄士隐梦幻识通灵"),
+        ("第一回 甄士隐梦幻识通灵。他来了。", "甄士隐梦幻识通灵"),
+    ],
+)
+def test_a_chinese_title_that_a_space_sets_apart_is_taken_whole(line, title):
+    assert headings.classify(line).rest == title
 
 
 @pytest.mark.parametrize(
@@ -99,6 +124,9 @@ def test_lines_that_are_none(line):
                 "vingt-deux",
                 "двадцать вторая",
                 "廿二",
+                "vigésima segunda",
+                "vigesimo segundo",
+                "ventiduesima",
             )
         ],
         ("三百零五", 305),

@@ -1,4 +1,4 @@
-"""A translation as txt, md, tsv and tmx, whole and in part, whatever stands in it."""
+"""A translation as txt, md, tsv and tmx, whole and in part; where words stand in paragraphs of others."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from typing import Any
 
 import docx
 import pytest
+from docx.oxml import parse_xml
+from lxml import etree
 
 from longread.errors import UnsupportedError
 from longread.reader import open_document
 from longread.tasks.translate import outputs
 from longread.tasks.translate.corrections import read_corrections
+from longread.tasks.translate.outputs import place
+from longread.tasks.translate.outputs.docx import write_docx
+from longread.tasks.translate.outputs.html import write_html
 from longread.tasks.translate.segments import Paragraph, Segment, Translation, cut
+from tests.reader.held import paragraphs
 from tests.tasks.translating import Dictionary, done, job_of, run
 
 SAMPLES = resources.files("longread.samples")
@@ -167,6 +173,138 @@ def test_what_came_through_a_pipe_is_made_anew(kind, tmp_path):
     path.write_bytes(text(kind, piped))
     with open_document(str(path)) as document:
         assert [passage.text for passage in document.passages()][-1] == "Three."
+
+
+def test_a_new_epub_runs_as_its_language_does():
+    for tgt, side in (("he", "rtl"), ("en", "ltr")):
+        with zipfile.ZipFile(io.BytesIO(text("epub", made(*PLAIN.segments, tgt=tgt)))) as archive:
+            assert f'dir="{side}"' in archive.read("OEBPS/page0001.xhtml").decode()
+            turned = 'page-progression-direction="rtl"' in archive.read("OEBPS/book.opf").decode()
+        assert turned is (side == "rtl")
+
+
+@pytest.mark.parametrize("kind", ["epub", "html", "docx"])
+def test_a_title_with_what_no_file_holds_is_written(kind, tmp_path):
+    path = tmp_path / f"out.{kind}"
+    path.write_bytes(text(kind, made(*PLAIN.segments, document={"title": "caf\udce9 \x1b"})))
+    with open_document(str(path)) as document:
+        assert document.title.strip() == "caf"
+
+
+def rewritten(folder, page, layout="target"):
+    """The ``page`` with each of its paragraphs translated as NEW."""
+    source, held = folder / "a.html", io.BytesIO()
+    source.write_bytes(page.encode())
+    pairs = [(words, "NEW") for words in paragraphs("html", page.encode())]
+    assert write_html(source, pairs, held, layout=layout, language="de") == (len(pairs), 0)
+    return held.getvalue().decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [
+        ('<span class="dropcap">T</span>he cat sat.', '<span class="dropcap"></span>NEW'),
+        ("<em>Hamlet</em> is a play.", "<em></em>NEW"),
+        ("<span><b>All</b> of it</span>", "<span><b></b>NEW</span>"),
+        ('<a href="#x">The site</a> is <i>good</i>.', '<a href="#x">↗</a>NEW<i></i>'),
+        ('See <a href="#x">the <b>site</b></a> now.', 'NEW<a href="#x">↗<b></b></a>'),
+        ('<a href="#x">All of it</a>', '<a href="#x">NEW</a>'),
+    ],
+)
+def test_words_stand_where_they_look_plain_and_links_stay(tmp_path, words, new):
+    assert f"<p>{new}</p>" in rewritten(tmp_path, f"<html><body><p>{words}</p></body></html>")
+
+
+def said_as(text, look=""):
+    return f"<w:r><w:rPr>{look}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>"
+
+
+def linked(*runs):
+    return f"<w:hyperlink w:anchor='x'>{''.join(runs)}</w:hyperlink>"
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (said_as("T", '<w:sz w:val="90"/>') + said_as("he cat sat."), ["", "NEW"]),
+        (
+            said_as("<![CDATA[ ]]>Well, ") + said_as("Hamlet", "<w:i/>") + said_as(" is a play"),
+            ["NEW", "", ""],
+        ),
+        (said_as("Note: ", "<w:b/>") + said_as("this") + said_as(" is it."), ["", "NEW", ""]),
+        (
+            said_as("See ") + linked(said_as("the site"), said_as(" there")) + said_as(" now."),
+            ["NEW", "↗", "", ""],
+        ),
+        (linked(said_as("The very long site")) + said_as(" is good."), ["↗", "NEW"]),
+        (linked(said_as("All "), said_as("of it")), ["NEW", ""]),
+        (said_as("a ") + '<w:r><w:sym w:font="Symbol" w:char="F061"/></w:r>' + said_as(" b"), ["NEW", ""]),
+    ],
+)
+def test_words_stand_in_the_usual_look_of_word_and_links_stay(tmp_path, runs, said):
+    word = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    document = docx.Document()
+    document.element.body.insert_element_before(parse_xml(f"<w:p {word}>{runs}</w:p>"), "w:sectPr")
+    document.save(tmp_path / "a.docx")
+    with open(tmp_path / "b.docx", "wb") as file:
+        pairs = [(paragraphs("docx", (tmp_path / "a.docx").read_bytes())[0], "NEW")]
+        assert write_docx(tmp_path / "a.docx", pairs, file, language="de").placed == 1
+    texts = docx.Document(str(tmp_path / "b.docx")).element.body.iter("{*}t", "{*}sym")
+    assert [node.text or "" for node in texts] == said
+
+
+def test_a_style_of_html_is_written_as_it_is(tmp_path):
+    head = "<style>p > a{}</style><script>1 < 2 && x()</script>"
+    said = rewritten(tmp_path, f"<html><head>{head}</head><body><p>One.</p></body></html>")
+    assert head in said
+
+
+XHTML = (
+    '<?xml version="1.0" encoding="utf-8"?>\n<html xmlns="http://www.w3.org/1999/xhtml"><head>'
+    '<meta name="a" content="b"/><meta charset="UTF-8"/><title>t</title>'
+    "<style>/*<![CDATA[*/ p > a { color: red } /*]]>*/</style>"
+    "<script>if (1 &lt; 2 &amp;&amp; 3) x();</script></head>"
+    "<body><nav>Menu</nav><p>One<br/>two.</p><hr/><p>Three.</p></body></html>"
+)
+
+
+def test_a_page_of_xhtml_stays_xml(tmp_path):
+    assert paragraphs("html", XHTML.encode()) == ["One\ntwo.", "Three."]
+    said = rewritten(tmp_path, XHTML, "bilingual")
+    root = etree.fromstring(said.encode())
+    assert root.find(".//{*}nav").text == "Menu" and "p > a {" in root.find(".//{*}style").text
+    assert [dict(meta.attrib) for meta in root.iter("{*}meta")] == [
+        {"charset": "utf-8"},
+        {"name": "a", "content": "b"},
+    ]
+    assert root.find(".//{*}script").text == "/**/if (1 < 2 && 3) x();/**/"
+    assert paragraphs("html", said.encode()) == ["One\ntwo.\nNEW", "Three.\nNEW"]
+    assert paragraphs("html", rewritten(tmp_path, XHTML).encode()) == ["NEW", "NEW"]
+
+
+def test_alignment_finds_a_part_and_cut_paragraphs():
+    blocks = ["Yes.", "No.", "***", "Yes.", "A long one. And more.", "End."]
+    part = [("Yes.", "Ja."), ("A long one.", "Ein langer."), ("And more.", "Und mehr.")]
+    assert place.aligned(blocks, part) == [None, None, None, "Ja.", "Ein langer. Und mehr.", None]
+    assert place.aligned(blocks, [(block, block) for block in blocks]) == blocks
+    assert place.aligned(blocks, []) == [None] * 6
+
+
+def test_alignment_goes_on_after_what_is_not_there():
+    blocks = [f"Line {number}." for number in range(200)] + ["Yes.", "No."] * 20
+    wanted = [(block, block.upper()) for block in blocks]
+    wanted[3] = wanted[90] = wanted[92] = wanted[201] = ("Elsewhere.", "ELSEWHERE.")
+    found = place.aligned(blocks, [("Before.", "BEFORE."), *wanted])
+    assert [at for at, text in enumerate(found) if text is None] == [3, 90, 92, 201]
+    assert all(text in (None, blocks[at].upper()) for at, text in enumerate(found))
+    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4)
+    gap = place.aligned(blocks, wanted[:50] + wanted[120:])
+    assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
+    lost = [(f"Not line {number}.", "") for number in range(70)]
+    found = place.aligned(blocks, wanted[:20] + lost + wanted[20:80])
+    assert [at for at, text in enumerate(found[:81]) if text is None] == [3, 80]
+    other = [("Yes.", "Ja."), ("Not there.", "Nicht da."), ("Line 7.", "Zeile 7.")]
+    assert place.counted(place.found(blocks, other), other).lost == 2
 
 
 def test_the_ending_chooses_the_format():

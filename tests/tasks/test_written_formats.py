@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from urllib.parse import quote, unquote
 
 import pytest
 from docx import Document
@@ -11,7 +12,6 @@ from docx.oxml import parse_xml
 from lxml import etree
 
 from longread.reader import open_document
-from longread.tasks.translate.outputs import place
 from longread.tasks.translate.outputs.docx import write_docx
 from longread.tasks.translate.outputs.epub import write_epub
 from longread.tasks.translate.outputs.html import write_html
@@ -156,6 +156,25 @@ def test_an_epub_2_becomes_an_epub_3_with_a_nav(tmp_path):
         assert mirrored("Chapter 1. Item One") in book.read("OEBPS/toc.ncx").decode()
         opf = book.read("OEBPS/book.opf").decode()
     assert 'version="3.0"' in opf and 'properties="nav"' in opf and 'toc="' in opf
+    assert passages(tmp_path / "b.epub")[1] == [mirrored(title) for title in passages(source)[1]]
+
+
+def test_points_within_points_of_an_ncx_are_lists_within_lists(tmp_path):
+    def point(name, inner=""):
+        label = f"<navLabel><text>{name}</text></navLabel>"
+        return f'<navPoint>{label}<content src="a.xhtml#{name}"/>{inner}</navPoint>'
+
+    names = ("Book", "One", "Deep", "Two", "End")
+    body = "".join(f'<h2 id="{name}">{name}</h2><p>words</p>' for name in names)
+    points = point("Book", point("One", point("Deep")) + point("Two")) + point("End")
+    data = builders.package(
+        {"a.xhtml": builders.page("T", body)}, {"toc.ncx": f"<ncx><navMap>{points}</navMap></ncx>"}
+    )
+    source = builders.write(tmp_path / "a.epub", data)
+    translated("epub", source, tmp_path / "b.epub", "target")
+    nav = etree.fromstring(member(tmp_path / "b.epub", "OEBPS/longread-nav.xhtml").encode())
+    links = [(link.text, len(list(link.iterancestors("{*}ol")))) for link in nav.iter("{*}a")]
+    assert links == [("kooB", 1), ("enO", 2), ("peeD", 3), ("owT", 2), ("dnE", 1)]
 
 
 @pytest.mark.parametrize("layout", ["target", "bilingual"])
@@ -207,6 +226,17 @@ def test_an_epub_that_is_damaged_in_places_is_written_as_far_as_it_is_read(tmp_p
         assert "OEBPS/j.png" not in book.namelist() and book.read("OEBPS/toc.ncx").decode() == ncx
         assert book.read("OEBPS/c1.xhtml").decode() == pages["c1.xhtml"]
     assert ".2 rebmuN" in passages(tmp_path / "b.epub")[0]
+
+
+def test_members_made_to_fill_a_disk_stay_behind(tmp_path):
+    pages = {"a.xhtml": builders.page("T", "<p>One.</p>")}
+    extra = {"OEBPS/i.png": b"\x89PNG", "OEBPS/bomb.png": bytes(65 << 20), "OEBPS/j.png": b"\x89PNG"}
+    source = builders.write(tmp_path / "a.epub", builders.package(pages, extra=extra))
+    with zipfile.ZipFile(source, "a") as book:
+        book.writestr("OEBPS/k.png", b"\x89PNG", zipfile.ZIP_BZIP2)
+    translated("epub", source, tmp_path / "b.epub", "target")
+    with zipfile.ZipFile(tmp_path / "b.epub") as book:
+        assert [name for name in book.namelist() if name.endswith("png")] == ["OEBPS/i.png", "OEBPS/j.png"]
 
 
 def test_a_package_without_namespace_or_metadata_is_written(tmp_path):
@@ -292,7 +322,7 @@ def test_a_row_of_a_table_is_shared_among_its_cells(tmp_path, layout):
     rows = Document(str(tmp_path / "b.docx")).tables[0].rows
     said = (tmp_path / "b.html").read_text("utf-8")
     if layout == "target":
-        assert "<th>Eins</th><td></td><td><b>Zwei drei</b></td>" in said
+        assert "<th>Eins</th><td></td><td><b></b>Zwei drei</td>" in said
         assert "<td>x und y</td><td></td>" in said
         assert [cell.text for cell in rows[0].cells] == ["Zelle 0", "Zelle 1"]
     else:
@@ -321,6 +351,23 @@ def test_tabs_breaks_and_hyphens_of_words_that_are_gone_go_too(tmp_path):
     assert "noBreakHyphen" not in member(tmp_path / "b.docx", "word/document.xml")
 
 
+def test_places_in_a_new_nav_are_escaped(tmp_path):
+    names = ("a#b.xhtml", "chapter 1.xhtml")
+    pages = {quote(name): builders.page("T", f'<h1 id="x y">{name}</h1><p>words</p>') for name in names}
+    points = "".join(
+        f'<navPoint><navLabel><text>{name}</text></navLabel><content src="{quote(name)}#x%20y"/></navPoint>'
+        for name in names
+    )
+    data = builders.package(pages, {"toc.ncx": f"<ncx><navMap>{points}</navMap></ncx>"})
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        members = {unquote(name): book.read(name) for name in book.namelist()}
+    source = builders.write(tmp_path / "a.epub", builders.archive(members))
+    translated("epub", source, tmp_path / "b.epub", "target")
+    nav = member(tmp_path / "b.epub", "OEBPS/longread-nav.xhtml")
+    assert 'href="a%23b.xhtml#x%20y"' in nav and 'href="chapter%201.xhtml#x%20y"' in nav
+    assert passages(tmp_path / "b.epub")[1] == [mirrored(name) for name in names]
+
+
 def test_contents_take_no_sign_that_xml_does_not_allow(tmp_path):
     source = builders.write(tmp_path / "a.epub", builders.epub(builders.novella(1), ncx=True))
     pairs = [(text, f"\x02{text}\ufffe") for text in passages(source)[0]]
@@ -328,31 +375,6 @@ def test_contents_take_no_sign_that_xml_does_not_allow(tmp_path):
         write_epub(source, pairs, file, language="de", title="\x03New")
     assert "<text>Chapter 1" in member(tmp_path / "b.epub", "OEBPS/toc.ncx")
     assert "<dc:title>New<" in member(tmp_path / "b.epub", "OEBPS/book.opf")
-
-
-def test_alignment_finds_a_part_and_cut_paragraphs():
-    blocks = ["Yes.", "No.", "***", "Yes.", "A long one. And more.", "End."]
-    part = [("Yes.", "Ja."), ("A long one.", "Ein langer."), ("And more.", "Und mehr.")]
-    assert place.aligned(blocks, part) == [None, None, None, "Ja.", "Ein langer. Und mehr.", None]
-    assert place.aligned(blocks, [(block, block) for block in blocks]) == blocks
-    assert place.aligned(blocks, []) == [None] * 6
-
-
-def test_alignment_goes_on_after_what_is_not_there():
-    blocks = [f"Line {number}." for number in range(200)] + ["Yes.", "No."] * 20
-    wanted = [(block, block.upper()) for block in blocks]
-    wanted[3] = wanted[90] = wanted[92] = wanted[201] = ("Elsewhere.", "ELSEWHERE.")
-    found = place.aligned(blocks, [("Before.", "BEFORE."), *wanted])
-    assert [at for at, text in enumerate(found) if text is None] == [3, 90, 92, 201]
-    assert all(text in (None, blocks[at].upper()) for at, text in enumerate(found))
-    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4)
-    gap = place.aligned(blocks, wanted[:50] + wanted[120:])
-    assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
-    lost = [(f"Not line {number}.", "") for number in range(70)]
-    found = place.aligned(blocks, wanted[:20] + lost + wanted[20:80])
-    assert [at for at, text in enumerate(found[:81]) if text is None] == [3, 80]
-    other = [("Yes.", "Ja."), ("Not there.", "Nicht da."), ("Line 7.", "Zeile 7.")]
-    assert place.counted(place.found(blocks, other), other).lost == 2
 
 
 PAGE = (

@@ -52,7 +52,7 @@ def extract(form: str, data: Bytes, encoding: Charset | None, seconds: float | N
             how = f"is not done after {seconds:,.0f} s" if code is None else "breaks off"
             raise InputError(
                 f"{data.name} cannot be read: the {form} parser {how}",
-                "The file is damaged or made to do harm. Convert it to text by other means.",
+                "the file is damaged or made to do harm; convert it to text by other means",
             )
         if "error" in found:
             raise _ERRORS.get(found["error"], InputError)(found["message"], found["hint"])

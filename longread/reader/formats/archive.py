@@ -66,7 +66,7 @@ class Archive:
             raise self.damaged(f"there is no {member[:200]!r} in it")
         if info.flag_bits & 1:
             raise UnsupportedError(
-                f"{self.name} is encrypted with a password", "Save a copy without the password."
+                f"{self.name} is encrypted with a password", "save a copy without the password"
             )
         if info.compress_type not in (
             zipfile.ZIP_STORED,
@@ -90,11 +90,11 @@ class Archive:
 
     def damaged(self, why: str) -> InputError:
         """The error for an archive of which something is missing or broken."""
-        return InputError(f"{self.name} is a damaged {self.kind}: {why}", "Fetch or export the file again.")
+        return InputError(f"{self.name} is a damaged {self.kind}: {why}", "fetch or export the file again")
 
     def absurd(self, what: str) -> Absurd:
         """The error for an archive too large to be a book."""
-        return Absurd(f"{self.name} claims {what}: no book does that", "Name a book.")
+        return Absurd(f"{self.name} claims {what}: no book does that", "name a book")
 
 
 def resolve(base: str, href: str) -> tuple[str, str] | None:

@@ -6,9 +6,15 @@ of contents names. The container is ``archive``'s, the package ``opf``'s, a page
 
 from __future__ import annotations
 
+import itertools
+import re
+
+from selectolax.lexbor import LexborHTMLParser
+
 from longread.errors import InputError
 from longread.reader import magic
 from longread.reader.charset import Charset
+from longread.reader.decode import TOO_MANY, Damage
 from longread.reader.files import Bytes
 from longread.reader.formats import html, markup, opf
 from longread.reader.formats.archive import Absurd, Archive
@@ -17,6 +23,7 @@ from longread.reader.formats.extract import Extract, Text
 NAME = "epub"
 ASIDE = ("file beside the reading order", "files beside the reading order")
 _Place = tuple[int, int, str]
+_WORDS = re.compile(r"[^\W_]+")
 
 
 def recognises(name: str, head: bytes) -> bool:
@@ -50,9 +57,19 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
 
 
 def same(text: str, title: str) -> bool:
-    """Whether a paragraph is the heading that an entry of the contents names."""
-    short, long = sorted(("".join(filter(str.isalnum, words)).casefold() for words in (text, title)), key=len)
-    return bool(short) and len(text) < 400 and (short == long or (long.startswith(short) and len(text) < 200))
+    """Whether a paragraph is the heading that an entry of the contents names, or the one is the other's
+    beginning. A title of a few letters such as "I" begins many a sentence."""
+    words, named = _WORDS.findall(text.casefold()), "".join(_WORDS.findall(title.casefold()))
+    said = "".join(words)
+    if not said or not named or len(text) >= 400:
+        return False
+    if said == named or len(text) >= 200:
+        return said == named
+    if named[-1] > "\u2fff":  # without spaces between words
+        begins = len(named) > 2 and said.startswith(named)
+    else:
+        begins = len(named) > 4 and named in itertools.accumulate(words)
+    return begins or named.startswith(said)
 
 
 def _write(
@@ -65,10 +82,11 @@ def _write(
     """
     places: dict[tuple[str, str], _Place | None] = {}
     waiting: list[tuple[str, str]] = []
-    damaged = 0
+    damaged = lost = 0
     for member in book.spine:
         try:
-            tree = html.tree_of(markup.decoded(archive.read(member)), archive.name, xml=True)
+            tree, wrong = tree_of(archive, member)
+            lost += wrong
         except Absurd:
             raise
         except InputError:
@@ -94,7 +112,23 @@ def _write(
     for key in waiting:
         places.setdefault(key, None)
     if damaged * 2 > len(book.spine):
-        raise archive.damaged(f"{damaged} of its {len(book.spine)} chapters cannot be unpacked")
+        raise archive.damaged(f"{damaged} of its {len(book.spine)} chapters cannot be read")
     if damaged:
         out.notes.append(f"{damaged} of {len(book.spine)} chapters are damaged and missing from the text")
+    if lost:
+        what = "1 character is" if lost == 1 else f"{lost:,} characters are"
+        out.notes.append(f"{what} not valid in the encoding of its chapter and shown as \ufffd")
     return places
+
+
+def tree_of(archive: Archive, member: str) -> tuple[LexborHTMLParser, int]:
+    """The tree of a page, and how many of its characters could not be decoded.
+
+    Raises ``InputError`` for a page that is damaged. One character alone does not make it so: most pages
+    are short.
+    """
+    damage = Damage()
+    content = markup.decoded(archive.read(member), damage)
+    if damage.count > 1 and damage.count * TOO_MANY > damage.characters:
+        raise archive.damaged(f"{damage.count:,} characters of {member[:200]!r} cannot be decoded")
+    return html.tree_of(content, archive.name, xml=True), damage.count

@@ -72,7 +72,7 @@ class Extract:
             return start
         if start + len(text) > LONGEST:
             raise InputError(
-                f"{self.data.name} holds over {LONGEST:,} characters", "Name a book, or a part of it."
+                f"{self.data.name} holds over {LONGEST:,} characters", "name a book, or a part of it"
             )
         try:
             self._file.write(text.encode("utf-8", "replace") + b"\n\n")
@@ -100,7 +100,7 @@ class Extract:
     def text(self, charset: Charset = _UTF8) -> Text:
         """The ``Source`` of what was written. Raises ``InputError`` where that is nothing."""
         if not self.characters:
-            raise InputError(f"{self.data.name} holds no text", "Name a file with text in it.")
+            raise InputError(f"{self.data.name} holds no text", "name a file with text in it")
         left = tuple(f"{n:,} {one if n == 1 else many}" for (one, many), n in self.left.items() if n)
         return Text(
             self.data,

@@ -38,6 +38,11 @@ def unpack(data: Bytes) -> Bytes:
         data.close()
 
 
+def most(packed: int) -> int:
+    """The bytes that so many ``packed`` ones of a book unpack to at most."""
+    return min(max(_FREE, _RATIO * packed), _MOST)
+
+
 class _Checked:
     """Reads a gzip stream; damage and absurd growth are the user's to know."""
 
@@ -51,12 +56,12 @@ class _Checked:
         except (EOFError, zlib.error, OSError) as error:
             raise InputError(
                 f"{self._name} is damaged: its gzip data ends or breaks after {self._given:,} bytes",
-                "Fetch the file again.",
+                "fetch the file again",
             ) from error
         self._given += len(chunk)
-        if self._given > min(max(_FREE, _RATIO * self._packed), _MOST):
+        if self._given > most(self._packed):
             raise InputError(
                 f"{self._name} unpacks to over {self._given:,} bytes from {self._packed:,}, as no book does",
-                "Unpack it yourself and look at what it is.",
+                "unpack it yourself and look at what it is",
             )
         return chunk

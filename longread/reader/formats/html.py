@@ -41,7 +41,7 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
     if data.size > LARGEST:
         raise InputError(
             f"{data.name} is a page of {data.size:,} bytes; longread reads HTML up to {LARGEST:,}",
-            "Split it, or convert it to text first, for example: pandoc -t plain -o book.txt",
+            "split it, or convert it to text first, for example: pandoc -t plain -o book.txt",
         )
     chosen, damage = encoding or encoding_of(data), Damage()
     content = decoded(data, chosen, damage)
@@ -81,7 +81,7 @@ def tree_of(content: str, name: str, xml: bool = False) -> LexborHTMLParser:
     try:
         return markup.parse(content, xml)
     except (SelectolaxError, ValueError, RuntimeError, MemoryError) as error:
-        raise InputError(f"{name} cannot be read as HTML", "Open and save it in a browser first.") from error
+        raise InputError(f"{name} cannot be read as HTML", "open and save it in a browser first") from error
 
 
 def _marked(data: Bytes, head: bytes) -> Charset | None:

@@ -7,6 +7,7 @@ translates a book walks it with the same ``blocks`` and so counts as the reader 
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from longread.reader import charset
+from longread.reader.decode import Damage
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
@@ -25,6 +27,8 @@ _SILENT = frozenset(
     "script style head title template svg iframe object noscript audio video canvas select button input "
     "textarea rp rt rtc map frameset".split()
 )
+# Of these, what shows words where something else cannot be shown, or asks for some.
+_WORDY = frozenset("template iframe object noscript audio video canvas select button textarea".split())
 _HEADINGS = {f"h{depth}": depth for depth in range(1, 7)}
 _LAYOUT = "table, h1, h2, h3, h4, h5, h6, p + p, div + div, p + div, div + p, ul, ol, pre, blockquote"
 _HIDDEN = re.compile(r"display\s*:\s*none", re.I)
@@ -34,9 +38,15 @@ _NOTE_TYPE = re.compile(
 _NOTE_MARK = re.compile(
     r"\(?(?:\d{1,4}|[*†‡§¶#]{1,4}|[a-z]|[ivxl]{1,6})\)?|[\[［]\s*\S{1,6}\s*[\]］]|[↩↑⤴^]︎?", re.I
 )
-_BRACKETED = "[［(↩↑⤴^*†‡§"
+_BRACKETED = "[［↩↑⤴^*†‡§"  # a number in round brackets may be an equation's
 _PAGE_TYPE = re.compile(
     r"\b(?:pagebreak|doc-pagebreak|pagenum|page-?number|pageno|x-ebookmaker-pageno)\b", re.I
+)
+# What such an element says; a chapter that begins on a new page may have the same class.
+_PAGE = re.compile(
+    r"\W*+(?:(?:p(?:age|g)?|s(?:eite)?|p[aá]g(?:ina)?|с(?:тр)?)(?:\b\W*+|(?=\d)))?"
+    r"(?:[ivxlcdm]+\W*+|(?:\d++\W*+)*+)",
+    re.I,
 )
 _BLANK = re.compile(r"\n[ \t\r]*\n\s*")
 INNER = re.compile("[ \t\r\n\f]{2,}|[\t\r\n\f]")
@@ -45,6 +55,7 @@ _CLOSED = re.compile(
     r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)"
     r"([A-Za-z][\w:.-]{0,40})((?:\s[^<>]{0,4000}?)?)/>"
 )
+_CDATA = re.compile(r"<(?P<end>/?)(?:script|style)\b|<!\[CDATA\[(?P<words>.*?)\]\]>", re.I | re.S)
 NOTES, PAGES, RUBY = (
     ("mark of a note", "marks of notes"),
     ("page number", "page numbers"),
@@ -54,6 +65,7 @@ NOTES, PAGES, RUBY = (
     ),
 )
 IMAGES, NAVIGATION = ("image", "images"), ("menu or footer", "menus and footers")
+HIDDEN = ("passage that is not shown", "passages that are not shown")
 
 
 @dataclass
@@ -75,8 +87,24 @@ class Block:
 
 
 def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
-    """The tree of a page; ``xml`` if it may use XML's short form of empty elements."""
-    return LexborHTMLParser(_CLOSED.sub(r"<\1\2></\1>", markup) if xml else markup)
+    """The tree of a page; ``xml`` if it may use XML's short form of empty elements, and CDATA."""
+    return LexborHTMLParser(_uncovered(_CLOSED.sub(r"<\1\2></\1>", markup)) if xml else markup)
+
+
+def _uncovered(markup: str) -> str:
+    """``markup`` with what stands in CDATA escaped instead, but for scripts and styles."""
+    raw = False
+
+    def said(match: re.Match[str]) -> str:
+        nonlocal raw
+        if match["words"] is None:
+            raw = not match["end"]
+        elif not raw:
+            return html.escape(match["words"], quote=False)
+        return match[0]
+
+    last = markup.rfind("]]>") + 3  # none begins after it, which is looked for once and not from each
+    return _CDATA.sub(said, markup[:last]) + markup[last:]
 
 
 def blocks(
@@ -123,7 +151,7 @@ class _Walk:
         self._shares: list[str] = []
         self._breaks: list[LexborNode] = []
         self._ends: list[LexborNode] = []  # line breaks that no word has followed yet
-        self._bare = True  # nothing but white space since the last line break
+        self._bare = True  # nothing but white space since the last line break; in a row, since it began
         self._depth = 0
         self._exact = 0  # inside <pre>
         self._row = 0  # inside a row of a table whose cells are lines
@@ -133,6 +161,7 @@ class _Walk:
         if tag in _SILENT:
             self.left[RUBY] += tag == "rt"
             self.left[IMAGES] += tag == "svg"
+            self.left[HIDDEN] += tag in _WORDY and bool(_short(node).strip())
             return True
         if tag == "img":
             letter = (own.get("alt") or "").strip()
@@ -144,9 +173,10 @@ class _Walk:
         if not own and not (page and tag in ("nav", "footer")):
             return False
         if "hidden" in own or _HIDDEN.search(own.get("style") or ""):
+            self.left[HIDDEN] += bool(_short(node).strip())
             return True
         said = " ".join(own.get(name) or "" for name in ("class", "role", "epub:type"))
-        if said and _PAGE_TYPE.search(said) and len(_short(node)) < 20:
+        if said and _PAGE_TYPE.search(said) and _PAGE.fullmatch(_short(node)):
             self.left[PAGES] += 1
             return True
         if tag == "a" and _is_note_mark(node, said):
@@ -168,7 +198,7 @@ class _Walk:
                 yield from self._close()
             self._parts.append(" " if self._row else "\n")
             self._ends.append(node)
-            self._bare = True
+            self._bare = self._bare if self._row else True  # in a row: nothing said in it yet
         elif tag in ("td", "th") and self._row and not self._bare:
             self._parts.append(" | ")
         elif tag in _HEADINGS:
@@ -229,9 +259,16 @@ def _is_note_mark(node: LexborNode, said: str) -> bool:
     text = _short(node).strip()
     if len(text) > 8 or (text and not _NOTE_MARK.fullmatch(text)):
         return False
-    parent = node.parent
-    raised = (parent is not None and parent.tag == "sup") or node.css_first("sup") is not None
+    raised = any(at.tag == "sup" for at in around(node)) or node.css_first("sup") is not None
     return bool(text) and (raised or bool(_NOTE_TYPE.search(said)) or text[0] in _BRACKETED)
+
+
+def around(node: LexborNode) -> Iterator[LexborNode]:
+    """The elements of a line that ``node`` stands in, the innermost first."""
+    at = node.parent
+    while at is not None and (at.tag or "") not in BLOCKS:
+        yield at
+        at = at.parent
 
 
 def _short(node: LexborNode) -> str:
@@ -244,10 +281,21 @@ def _short(node: LexborNode) -> str:
     return "".join(parts)
 
 
-def decoded(content: bytes) -> str:
-    """The text of a page inside a container: by its mark or its declaration, else UTF-8."""
-    for mark, codec in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if content.startswith(mark):
-            return content[len(mark) :].decode(codec, "replace")
+def decoded(content: bytes, damage: Damage | None = None) -> str:
+    """The text of a page inside a container: by its mark or its declaration, else UTF-8.
+
+    ``damage`` is told how many characters there are and how many cannot be decoded.
+    """
     stated = charset.declared(content)
-    return content.decode(stated.codec if stated else "utf-8", "replace")
+    mark, codec = b"", stated.codec if stated else "utf-8"
+    for known in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if content.startswith(known[0]):
+            mark, codec = known
+    content = content.removeprefix(mark)
+    text = content.decode(codec, "replace")
+    if damage and "\ufffd" in text:
+        own = "\ufffd".encode(codec, "ignore")  # those that the page itself holds are no damage
+        damage.count += max(text.count("\ufffd") - (content.count(own) if own else 0), 0)
+    if damage:
+        damage.characters += len(text)
+    return text

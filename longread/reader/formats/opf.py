@@ -19,10 +19,6 @@ from longread.reader.formats.archive import Archive, resolve
 
 CONTAINER, ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
-_FONTS = (
-    "http://www.idpf.org/2008/embedding",
-    "http://ns.adobe.com/pdf/enc#RC",
-)  # scrambled fonts are no DRM
 _ENTRIES, _DEPTH = 50_000, 30
 
 
@@ -109,7 +105,7 @@ def xml(archive: Archive, member: str) -> ElementTree.Element:
     except DefusedXmlException as error:
         raise InputError(
             f"{archive.name}: {member!r} declares entities, which a book has no need of",
-            "Do not trust this file.",
+            "do not trust this file",
         ) from error
     except (ElementTree.ParseError, ValueError, LookupError, RecursionError) as error:
         raise archive.damaged(f"{member[:200]!r} is no XML") from error
@@ -123,21 +119,17 @@ def _package_path(archive: Archive) -> str:
 
 
 def _refuse_drm(archive: Archive, book: Package) -> None:
+    """Refuse a book whose words are encrypted; scrambled fonts are no DRM."""
     if ENCRYPTION not in archive:
         return
-    method = ""
+    words = {*book.spine, book.path}
     for node in xml(archive, ENCRYPTION).iter():
-        name = _local(node)
-        if name == "EncryptedData":
-            method = ""
-        elif name == "EncryptionMethod":
-            method = method or node.get("Algorithm", "")
-        elif name == "CipherReference" and method not in _FONTS:
+        if _local(node) == "CipherReference":
             place = resolve("", node.get("URI", ""))
-            if place and place[0] in {*book.spine, book.path}:
+            if place and place[0] in words:
                 raise UnsupportedError(
                     f"{archive.name} is locked with DRM: its chapters are encrypted",
-                    "longread reads books without DRM; ask the seller for one.",
+                    "longread reads books without DRM; ask the seller for one",
                 )
 
 

@@ -92,7 +92,7 @@ class _Pages:
     def refusal(self, name: str) -> InputError:
         """The error for a document of which no page holds text."""
         if self._damaged:
-            return InputError(f"{name} is a damaged PDF: no page of it can be read", "Fetch the file again.")
+            return InputError(f"{name} is a damaged PDF: no page of it can be read", "fetch the file again")
         return UnsupportedError(
             f"{name} holds pictures of pages and no text",
             "Recognise its text first: ocrmypdf scanned.pdf book.pdf",

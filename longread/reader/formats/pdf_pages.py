@@ -66,7 +66,7 @@ def opened(data: Bytes) -> Iterator[PdfDocument]:
     try:
         if len(document) > PAGES:
             raise InputError(
-                f"{data.name} claims {len(document):,} pages: no book has so many", "Name a book."
+                f"{data.name} claims {len(document):,} pages: no book has so many", "name a book"
             )
         yield document
     finally:

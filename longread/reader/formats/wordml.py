@@ -15,8 +15,12 @@ from longread.reader.formats.markup import IMAGES, NOTES, RUBY
 
 DELETED = ("deleted passage", "deleted passages")
 CONTENTS = ("line of contents", "lines of contents")
+SIGNS = ("sign of a font of signs", "signs of fonts of signs")
 _TEXT = {"tab": " ", "ptab": " ", "cr": "\n", "noBreakHyphen": "-"}
 _SILENT = frozenset("rPr tblPr trPr tcPr sdtPr instrText delText delInstrText rt Fallback sectPr".split())
+# Word's old way to write Greek: letters of the font Symbol, at their places from F000 on or from 0.
+_GREEK = dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True))
+_GREEK |= dict(zip(range(0x61, 0x7B), "αβχδεφγηιϕκλμνοπθρστυϖωξψζ", strict=True))
 _HEADINGS = {f"heading {depth}": depth for depth in range(1, 10)}
 
 
@@ -105,8 +109,18 @@ def value(node: Any, name: str) -> str:
     return next((own for key, own in node.attrib.items() if key.rpartition("}")[2] == name), "")
 
 
+def sign(node: Any) -> str:
+    """The Greek letter that a ``w:sym`` is, "" for any other sign and any other element."""
+    if local(node) != "sym" or value(node, "font").casefold() != "symbol":
+        return ""
+    try:
+        return _GREEK.get(int(value(node, "char"), 16) & 0xFFF, "")
+    except ValueError:
+        return ""
+
+
 class _Walk:
-    """What is gathered of the paragraph at hand, which begins at the element ``top``."""
+    """What is gathered of the paragraph at hand, which ends with the element ``top``."""
 
     def __init__(
         self, known: Styles, notes: Mapping[tuple[str, str], Any], left: Counter[tuple[str, str]]
@@ -129,7 +143,7 @@ class _Walk:
             return False
         if self.top is None:
             if tag == "p" or (tag == "tr" and _is_line(node)):
-                self.top = node
+                self.top = node.getnext() if _is_drop_cap(node) else node
                 self._parts, self._nodes, self._after, self._style, self._depth = [], [], [], "", 0
             return True
         if tag == "pPr":
@@ -148,6 +162,9 @@ class _Walk:
                 self._after.append(note)
         elif tag in ("blip", "imagedata"):
             self._left[IMAGES] += 1
+        elif tag == "sym":
+            self._parts.append(sign(node))
+            self._left[SIGNS] += not sign(node)
         elif tag == "txbxContent":
             self._after.append(node)
             return False
@@ -176,6 +193,17 @@ class _Walk:
             return None, self._after
         depth = 0 if row else self._depth or self._known.depths.get(self._style, 0)
         return Paragraph(text, depth, self._style in self._known.titles, self._nodes), self._after
+
+
+def _is_drop_cap(paragraph: Any) -> bool:
+    """Whether a paragraph is the large letter that the next one begins with, which Word sets apart."""
+    after = paragraph.getnext()
+    if after is None or local(paragraph) != "p" or local(after) != "p":
+        return False
+    frames = (
+        frame for said in paragraph if local(said) == "pPr" for frame in said if local(frame) == "framePr"
+    )
+    return any(value(frame, "dropCap") in ("drop", "margin") for frame in frames)
 
 
 def _is_line(row: Any) -> bool:

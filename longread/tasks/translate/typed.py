@@ -103,12 +103,15 @@ class Typed:
         while len(done) < len(pieces):
             self._translator.progress = Progress("translating", len(done), len(pieces), "segments")
             for event in self._translator.block(pieces[len(done) :], self._known):
-                if isinstance(event, Translated):
-                    done.append(event.segment)
-                    if not event.segment.ok:
-                        yield Note(f"not translated: the last try {event.segment.why}", "warning")
-                else:
+                if not isinstance(event, Translated):
                     yield event
+                    continue
+                done.append(event.segment)
+                if not event.segment.ok:
+                    yield Note(f"not translated: the last try {event.segment.why}", "warning")
+                self._translator.progress = Progress("translating", len(done), len(pieces), "segments")
+                if len(done) < len(pieces):  # where Ctrl-C is heard, too
+                    yield self._translator.progress
         yield Text("\n".join(lines(done, "target", pair.tgt)) + "\n")
 
     def _known(self, piece: Piece) -> Segment | None:

@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from lxml import etree
 
@@ -145,8 +146,8 @@ def _new_nav(archive: Archive, package: opf.Package, names: Names, language: str
         level = min(max(entry.depth, 1), depth + 1)
         parts.append("<ol>" if level > depth else "</li>" + "</ol></li>" * (depth - level))
         depth = level
-        href = posixpath.relpath(entry.member, posixpath.dirname(member) or ".")
-        href += f"#{entry.fragment}" if entry.fragment else ""
+        href = quote(posixpath.relpath(entry.member, posixpath.dirname(member) or "."))
+        href += f"#{quote(entry.fragment)}" if entry.fragment else ""
         label = names.of(entry.title) or " ".join(entry.title.split()) or "·"
         parts.append(f'<li><a href="{html.escape(href)}">{html.escape(label)}</a>')
     parts.append("</li></ol>" * depth)

@@ -12,8 +12,11 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lxml import etree
+
 from longread.reader.formats import docx, wordml
 from longread.tasks.translate.outputs import leaves, place
+from longread.tasks.translate.outputs.pages import LINK
 from longread.tasks.translate.outputs.txt import lines
 
 BINARY = True
@@ -45,7 +48,7 @@ def _new(translation: Any, layout: str) -> Any:
     from docx import Document
 
     document = Document()
-    document.core_properties.title = leaves.name(translation)[:255]
+    document.core_properties.title = leaves.allowed(leaves.name(translation))[:255]
     document.core_properties.language = translation.tgt
     for paragraph, segments in translation.by_paragraph():
         for line in lines(segments, layout, translation.tgt):
@@ -126,32 +129,58 @@ def _add(last: Any, text: str) -> None:
 
 
 def _replace(nodes: list[Any], text: str) -> None:
-    """Set ``text`` in the place of what ``nodes`` say, in the style of the first of them."""
+    """Set ``text`` in the place of what ``nodes`` say, in the look that most of their letters have.
+
+    Links stay where they are; one among other words is left a sign instead of its own.
+    """
     _clear_between(nodes)
+    free = [node for node in nodes if _link(node) is None] or nodes
+    looks: Counter[bytes] = Counter()
+    for node in free:
+        looks[_look(node)] += len(place.letters(node.text))
+    main = max(free, key=lambda node: looks[_look(node)])  # the first of them
+    links = {_link(main)}
     for node in nodes:
-        node.text = text if node is nodes[0] else ""
+        link = _link(node)
+        node.text = text if node is main else "" if link in links or link is None else LINK
+        links.add(link)
         _unwrap(node)
-    nodes[0].set(_SPACE, "preserve")
+    main.set(_SPACE, "preserve")
+
+
+def _link(node: Any) -> Any:
+    """The link that ``node`` stands in, or None."""
+    return next(node.iterancestors(f"{_WORD}hyperlink"), None)
+
+
+def _look(node: Any) -> bytes:
+    """What the run of ``node`` says of its looks."""
+    said = node.getparent().find(f"{_WORD}rPr")
+    return b"" if said is None else etree.tostring(said, with_tail=False)
 
 
 def _clear_between(nodes: list[Any]) -> None:
     """Take away the tabs, line breaks and hyphens among the words of ``nodes``, which are gone.
 
     A tab before the first word or a break after the last is no part of them and stays; a
-    hyphen is part of a word wherever it stands.
+    hyphen, or a letter written as a sign, is part of a word wherever it stands.
     """
     held = set(nodes)
     for paragraph in {next(node.iterancestors(f"{_WORD}p"), None) for node in nodes} - {None}:
         signs = [
             sign
-            for sign in paragraph.iter(f"{_WORD}t", *_AMONG, *_HYPHENS)
+            for sign in paragraph.iter(f"{_WORD}t", f"{_WORD}sym", *_AMONG, *_HYPHENS)
             if sign in held
             or (sign.getparent().tag == f"{_WORD}r" and next(sign.iterancestors(f"{_WORD}p")) is paragraph)
         ]
         places = [at for at, sign in enumerate(signs) if sign in held]
         for at, sign in enumerate(signs):
             among = sign.tag in _AMONG and places[0] < at < places[-1]
-            if sign.tag in _HYPHENS or (among and wordml.value(sign, "type") not in ("page", "column")):
+            if (
+                sign.tag in _HYPHENS
+                or wordml.sign(sign)
+                or (among and wordml.value(sign, "type") not in ("page", "column"))
+            ):
                 sign.getparent().remove(sign)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from longread.errors import InputError
-from longread.reader.formats import html, markup, opf, stream
+from longread.reader.formats import epub, gz, opf, stream
 from longread.reader.formats.archive import DAMAGE, Absurd, Archive
 from longread.tasks.translate.outputs import book, new_epub, pages, place
 
@@ -87,7 +87,7 @@ def write_epub(
                 made = book.made(archive, package, names, language=language, title=title, drawn=drawn)
                 for member, content in made.items():
                     new.writestr(_info(member), content)
-                _copy(old, new, {"mimetype", _SIGNED, *written, *made})
+                _copy(old, new, {"mimetype", _SIGNED, *written, *made}, room=gz.most(data.size))
     finally:
         data.close()
     return place.counted(spans, paragraphs)
@@ -96,9 +96,7 @@ def write_epub(
 def _page(archive: Archive, member: str) -> pages.Page | None:
     """A chapter; None for one that is damaged, which the reader passes over as well."""
     try:
-        return pages.Page(
-            html.tree_of(markup.decoded(archive.read(member)), archive.name, xml=True), xml=True
-        )
+        return pages.Page(epub.tree_of(archive, member)[0], xml=True)
     except Absurd:
         raise
     except InputError:
@@ -112,8 +110,11 @@ def _blocks(archive: Archive, package: opf.Package) -> Iterator[str]:
             yield from (block.text for block in page.blocks)
 
 
-def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str]) -> None:
-    """Every other member as it is; names that lead out of the archive stay behind, and what cannot be had."""
+def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str], room: int) -> None:
+    """Every other member as it is; names that lead out of the archive stay behind, and what cannot be had.
+
+    ``room`` is how many bytes they may unpack to, all together: what holds more was made to fill a disk.
+    """
     for info in old.infolist():
         name = info.filename
         if name in done or name.startswith("/") or ".." in name.split("/") or name.endswith("/"):
@@ -122,22 +123,30 @@ def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str]) -> None:
         # A picture with a wrong sum is shown by those who never look at the sum, and is none of ours to drop.
         unsummed = copy(info)
         del unsummed.CRC
-        if not _unpacks(old, unsummed):
+        size = _unpacked(old, unsummed, room)
+        if size is None:
             continue
+        room -= size
         stored = zipfile.ZIP_STORED if info.compress_type == zipfile.ZIP_STORED else zipfile.ZIP_DEFLATED
         with old.open(unsummed) as content, new.open(_info(name, stored), "w") as copied:
             shutil.copyfileobj(content, copied, 1 << 18)
 
 
-def _unpacks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
-    """Whether a member can be read to its end: half of one cannot be taken back from a new archive."""
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, room: int) -> int | None:
+    """The bytes of a member, None where it cannot be read to its end or holds more than ``room``.
+
+    Half of one cannot be taken back from a new archive.
+    """
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a bound
+        return None
+    size = 0
     try:
         with archive.open(info) as content:
-            while content.read(1 << 18):
-                pass
+            while size <= room and (chunk := content.read(1 << 18)):
+                size += len(chunk)
     except (*DAMAGE, RuntimeError):
-        return False
-    return True
+        return None
+    return size if size <= room else None
 
 
 def _info(name: str, how: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:

@@ -63,7 +63,8 @@ def write_html(
         content = html.decoded(data, _charset(data, encoding))
     finally:
         data.close()
-    page = pages.Page(html.tree_of(content, str(source), xml=html.is_xml(content)), xml=False)
+    xml = html.is_xml(content)
+    page = pages.Page(html.tree_of(content, str(source), xml), xml=xml, web=True)
     spans = place.found([block.text for block in page.blocks], paragraphs)
     for number, text in enumerate(place.said(spans, paragraphs)):
         if text is not None:

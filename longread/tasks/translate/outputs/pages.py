@@ -29,16 +29,20 @@ _SPACES = {
 _KNOWN = {name[6:]: space for own in _SPACES.values() for name, space in own.items() if name[:6] == "xmlns:"}
 _RESERVED = ("", "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_CDATA = re.compile(r"(<!\[CDATA\[|\]\]>)")
 LINK = "↗"  # stands for a link whose words are somewhere in the translation
 
 
 class Page:
-    """A parsed page; ``blocks`` are its paragraphs as the reader counts them."""
+    """A parsed page; ``blocks`` are its paragraphs as the reader counts them.
 
-    def __init__(self, tree: LexborHTMLParser, *, xml: bool) -> None:
-        self.tree, self._xml = tree, xml
+    ``xml`` says how it is written, ``web`` that it is a web page, with menus.
+    """
+
+    def __init__(self, tree: LexborHTMLParser, *, xml: bool, web: bool = False) -> None:
+        self.tree, self._xml, self._web = tree, xml, web
         root = tree.body or tree.root
-        self.blocks = list(markup.blocks(root, Counter(), page=not xml)) if root is not None else []
+        self.blocks = list(markup.blocks(root, Counter(), page=web)) if root is not None else []
         self._prefixes = _prefixes(tree) if xml else {}
         self._owners = self._owned()
         self._texts: dict[tuple[int, int], str] = {}  # by node and block
@@ -53,12 +57,10 @@ class Page:
         for number, block in enumerate(self.blocks):
             for node, share in zip(block.nodes, block.shares, strict=True):
                 found.setdefault(node.mem_id, []).append((number, share))
-                at = node.parent
-                while at is not None and (at.tag or "") not in markup.BLOCKS:
+                for at in markup.around(node):
                     held = found.setdefault(at.mem_id, [])
                     if not held or held[-1][0] != number:
                         held.append((number, ""))
-                    at = at.parent
         return found
 
     def put(self, number: int, text: str, *, layout: str, language: str) -> None:
@@ -97,7 +99,8 @@ class Page:
 
     def _replace(self, number: int, nodes: list[LexborNode], spoken: list[LexborNode], text: str) -> None:
         """Set ``text`` in the place of what ``nodes`` say in block ``number``; ``spoken`` have words."""
-        main = next((node for node in spoken if _link(node) is None), spoken[0])
+        # The words of one drop cap or one name in italics do not set the whole paragraph in them.
+        main = min((node for node in spoken if _link(node) is None), key=_depth, default=spoken[0])
         links = {_id(_link(main))}
         for node in nodes:
             link = _link(node)
@@ -140,15 +143,13 @@ class Page:
 
     def _unwrap(self, node: LexborNode) -> None:
         """Take away the ruby that ``node`` stands in: its readings are those of words that are gone."""
-        at = node.parent
-        while at is not None and (at.tag or "") not in markup.BLOCKS:
+        for at in markup.around(node):
             if at.tag == "ruby" and at.mem_id not in self._opened:
                 self._opened.add(at.mem_id)
                 inner = [child for child in at.traverse() if child.tag in _READINGS]
                 self._dropped |= {child.mem_id for child in inner}
             elif at.tag == "rb":
                 self._opened.add(at.mem_id)
-            at = at.parent
 
     def written(self, *, language: str, layout: str, title: str = "") -> str:
         """The whole page."""
@@ -162,8 +163,8 @@ class Page:
             node, entering = stack.pop()
             tag, after = node.tag or "", self._after.get(node.mem_id, "")
             if tag == "-text":
-                raw = not self._xml and node.parent is not None and node.parent.tag in _RAW
-                yield ((node.text_content or "") if raw else self._said(node)) + after
+                raw = node.parent is not None and node.parent.tag in _RAW
+                yield (self._raw(node.text_content or "") if raw else self._said(node)) + after
             elif tag[:1] in "-!" or node.mem_id in self._dropped:
                 continue
             elif node.mem_id in self._opened or not self._writes(tag):
@@ -179,8 +180,8 @@ class Page:
                 yield f"<title>{self._escaped(title)}</title>"
             else:
                 yield f"<{tag}{self._attributes(node, tag, language, layout)}>"
-                if tag == "head" and not self._xml:
-                    yield '<meta charset="utf-8">'
+                if tag == "head" and self._web:  # a browser may take it for HTML whatever it begins with
+                    yield f'<meta charset="utf-8"{"/" if self._xml else ""}>'
                 stack.append((node, False))
                 stack.extend(_children(node))
 
@@ -199,11 +200,11 @@ class Page:
         return said + (_language(language, self._xml) if whole else "")
 
     def _declares(self, node: LexborNode) -> bool:
-        """Whether a ``meta`` says an encoding, which no longer holds, or in a way that is not XHTML's."""
+        """Whether a ``meta`` says an encoding, which no longer holds, or in a way that is not an EPUB's."""
         own = node.attributes
-        if self._xml:
-            return "http-equiv" in own or (own.get("charset") or "utf-8").lower() != "utf-8"
-        return "charset" in own or (own.get("http-equiv") or "").lower() == "content-type"
+        if self._web:
+            return "charset" in own or (own.get("http-equiv") or "").lower() == "content-type"
+        return "http-equiv" in own or (own.get("charset") or "utf-8").lower() != "utf-8"
 
     def _writes(self, tag: str) -> bool:
         """Whether an element can be called ``tag``: XML knows no prefix that is not declared."""
@@ -214,6 +215,19 @@ class Page:
         prefix, colon, _ = name.partition(":")
         known = not colon or prefix == "xml" or prefix in self._prefixes
         return bool(_NAME.fullmatch(name)) and prefix != "xmlns" and known
+
+    def _raw(self, text: str) -> str:
+        """What stands in a script or a style: the same for who reads the page as XML and as HTML."""
+        if not self._xml:
+            return text
+        inside, parts = False, []
+        for part in _CDATA.split(_NOT_XML.sub("", text)):
+            if _CDATA.fullmatch(part):
+                inside = part != "]]>"
+            else:
+                parts.append(part if inside else html.unescape(part))
+        text = "".join(parts)
+        return f"/*<![CDATA[*/{text}/*]]>*/" if "<" in text or "&" in text else text
 
     def _escaped(self, text: str) -> str:
         return html.escape(_NOT_XML.sub("", text))
@@ -246,14 +260,13 @@ def _language(language: str, xml: bool) -> str:
     return said + (f' xml:lang="{html.escape(language)}"' if xml else "")
 
 
+def _depth(node: LexborNode) -> int:
+    return sum(1 for _ in markup.around(node))
+
+
 def _link(node: LexborNode) -> LexborNode | None:
     """The link that a text node stands in."""
-    at = node.parent
-    while at is not None and (at.tag or "") not in markup.BLOCKS:
-        if at.tag == "a" and at.attributes.get("href"):
-            return at
-        at = at.parent
-    return None
+    return next((at for at in markup.around(node) if at.tag == "a" and at.attributes.get("href")), None)
 
 
 def _cell(node: LexborNode) -> LexborNode | None:
