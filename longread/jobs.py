@@ -12,12 +12,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config
 from .config import Options, Setting
 from .errors import LongreadError, UsageError
 from .events import Done, Event
+
+if TYPE_CHECKING:
+    from .tasks.ask import Answers
+    from .tasks.continue_ import Continuation
+    from .tasks.read import Reading
+    from .tasks.score import Score
+    from .tasks.summarize import Summary
+    from .tasks.translate.segments import Translation
 
 
 def _arms() -> Iterable[str]:
@@ -188,7 +196,7 @@ def _result(task: str, path: str | os.PathLike[str], options: Mapping[str, Any])
     raise LongreadError(f"{task} ended without a result")
 
 
-def summarize(path: str | os.PathLike[str], **options: Any) -> Any:
+def summarize(path: str | os.PathLike[str], **options: Any) -> Summary:
     """A summary: ``summary`` (prose), ``sections``, ``names``.
 
     Options: length, words, by, style, lang and the shared ones.
@@ -196,7 +204,7 @@ def summarize(path: str | os.PathLike[str], **options: Any) -> Any:
     return _result("summarize", path, options)
 
 
-def ask(path: str | os.PathLike[str], *questions: str, **options: Any) -> Any:
+def ask(path: str | os.PathLike[str], *questions: str, **options: Any) -> Answers:
     """Answers to questions about a text: ``answers``, each with ``answer``, ``found`` and ``evidence``.
 
     Options: questions (a file), evidence, answer, lang and the shared ones.
@@ -204,7 +212,7 @@ def ask(path: str | os.PathLike[str], *questions: str, **options: Any) -> Any:
     return _result("ask", path, {"question": questions or None, **options})
 
 
-def continue_(path: str | os.PathLike[str], **options: Any) -> Any:
+def continue_(path: str | os.PathLike[str], **options: Any) -> Continuation:
     """What a text might go on with: ``text``.
 
     Options: tokens, begin, until, temperature, top_p, top_k, min_p, repetition_penalty, kv_reuse and the
@@ -213,7 +221,7 @@ def continue_(path: str | os.PathLike[str], **options: Any) -> Any:
     return _result("continue", path, options)
 
 
-def translate(path: str | os.PathLike[str], **options: Any) -> Any:
+def translate(path: str | os.PathLike[str], **options: Any) -> Translation:
     """A translation: ``segments``, each with ``source``, ``target`` and ``ok``, and the ``glossary``.
 
     Options: src, tgt, glossary and corrections (files), retry_failed, anyway and the shared ones.
@@ -221,11 +229,11 @@ def translate(path: str | os.PathLike[str], **options: Any) -> Any:
     return _result("translate", path, options)
 
 
-def read(path: str | os.PathLike[str], **options: Any) -> Any:
+def read(path: str | os.PathLike[str], **options: Any) -> Reading:
     """Read a text as the other jobs do: ``blocks``, ``adapter_sha256``. Options: the shared ones."""
     return _result("read", path, options)
 
 
-def score(path: str | os.PathLike[str], **options: Any) -> Any:
+def score(path: str | os.PathLike[str], **options: Any) -> Score:
     """Streaming perplexity: ``arms``, by name. Options: arms and the shared ones."""
     return _result("score", path, options)

@@ -100,6 +100,17 @@ def test_a_second_pull_asks_and_fetches_nothing(server: Hub):
     assert [request.path for request in server.requests] == [f"/api/models/{REPO}"]
 
 
+def test_a_file_that_was_spoilt_since_is_fetched_again(server: Hub):
+    weights = Path(pulled().folder) / "model.safetensors"
+    blob = weights.resolve()
+    sound = blob.read_bytes()
+    blob.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))  # of the same size
+    server.requests.clear()
+    pulled()
+    assert weights.read_bytes() == sound
+    assert sum("resolve" in request.path for request in server.requests) == 1  # and no other
+
+
 def test_progress_counts_bytes_to_the_end(server: Hub, monkeypatch):
     monkeypatch.setattr(hub, "_OFTEN", 0.0)
     events = [*hub.pull(REPO)]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from longread.engine.decode import Ended
-from longread.errors import InputError, UsageError
+from longread.errors import InputError, UnsupportedError, UsageError
+from longread.model.catalog import listed
 from longread.tasks.translate import languages
 from longread.tasks.translate.checks import Pair, cleaned, has, lacks, wrong
 from longread.tasks.translate.corrections import read_corrections
@@ -299,3 +300,10 @@ def test_languages_that_make_no_sense_are_told(src, tgt, detected):
     with pytest.raises(UsageError) as error:
         languages.pair(src, tgt, detected)
     assert error.value.hint
+
+
+def test_a_model_that_knows_many_more_languages_is_not_held_to_those_it_names():
+    german = Pair("de", "en")
+    languages.allowed(german, listed("qwen3-4b"), "qwen3-4b")
+    with pytest.raises(UnsupportedError, match="knows English and Chinese, not German"):
+        languages.allowed(german, listed("pocket"), "pocket")
