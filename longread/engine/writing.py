@@ -150,9 +150,8 @@ class Writing:
         """Learn the block behind the window's tokens before it. Where memory runs out each layer runs twice
         from here on; where that does not help, nothing more is learned and what is written goes on."""
         whole = torch.cat((self._session.first, self._tensor(self._past)))
-        n = min(
-            self._new, len(self._past)
-        )  # a block may be longer than the window, of which the sinks are no part
+        # A block may be longer than the window, of which the sinks are no part.
+        n = min(self._new, len(self._past))
         while self._lora is not None:
             try:
                 finite = learn_behind(self._lora, self._backbone, whole, n, self._session.recipe.steps)

@@ -178,7 +178,7 @@ def _template_text(folder: Path, config: dict[str, Any]) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(
                 f"{file} cannot be read: {error}",
-                "fetch it again with `longread models pull`",
+                "fetch it again; `longread models pull` mends one of the hub",
             ) from None
     template = config.get("chat_template")
     if isinstance(template, list):  # several by name

@@ -96,12 +96,12 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{file} cannot be read: {error}",
-            "fetch it again with `longread models pull`",
+            "fetch it again; `longread models pull` mends one of the hub",
         ) from None
     if not isinstance(config, dict):
         raise ModelError(
             f"{file} is not a model's configuration",
-            "fetch it again with `longread models pull`",
+            "fetch it again; `longread models pull` mends one of the hub",
         )
     if config.get("is_encoder_decoder"):
         raise UnsupportedError(

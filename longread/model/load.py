@@ -212,13 +212,13 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files
         raise ModelError(
             f"the weights in {found.folder} cannot be loaded: {_first_line(error)}",
-            "fetch it again with `longread models pull`",
+            "fetch it again; `longread models pull` mends one of the hub",
         ) from error
     missing = report.get("missing_keys")
     if missing:
         raise ModelError(
             f"the weights in {found.folder} lack {len(missing)} tensors, {sorted(missing)[0]} among them",
-            "fetch it again with `longread models pull`",
+            "fetch it again; `longread models pull` mends one of the hub",
         )
     return model
 

@@ -78,10 +78,11 @@ def memory_on(device: str) -> Machine:
 
 
 def refuse_device(device: str) -> None:
-    """``ModelError`` for a device that this machine lacks, as far as that is known without torch."""
+    """``ModelError`` for a device that this machine surely lacks; what only torch can tell passes."""
     kind, _, number = device.partition(":")
-    cards = len(nvidia()) if kind == "cuda" and torch_has_cuda() else 0
-    if (kind == "cuda" and int(number or 0) >= cards) or (kind == "mps" and platform.system() != "Darwin"):
+    cards = len(nvidia()) if kind == "cuda" else 0
+    lacks_card = kind == "cuda" and (int(number or 0) >= cards if cards else not _torch_has_cards())
+    if lacks_card or (kind == "mps" and platform.system() != "Darwin"):
         raise no_device(device)
 
 
@@ -155,6 +156,15 @@ def _visible(chosen: str, uuids: list[str]) -> list[int]:
 
 def torch_has_cuda() -> bool:
     """Whether the installed torch was built for CUDA, read off its files; importing it takes seconds."""
+    return _torch_says("cuda")
+
+
+def _torch_has_cards() -> bool:
+    """The same for any cards that torch calls cuda, AMD's too."""
+    return _torch_says("cuda") or _torch_says("hip")
+
+
+def _torch_says(name: str) -> bool:
     import importlib.util
 
     found = importlib.util.find_spec("torch")
@@ -164,7 +174,7 @@ def torch_has_cuda() -> bool:
         text = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
     except OSError:
         return False
-    lines = [line for line in text.splitlines() if line.startswith("cuda") and "=" in line]
+    lines = [line for line in text.splitlines() if line.startswith(name) and "=" in line]
     return any(line.rpartition("=")[2].strip() != "None" for line in lines)
 
 

@@ -122,6 +122,11 @@ def detect(data: Bytes) -> Charset:
     return _legacy(data.name, samples)
 
 
+def guessed(name: str, content: bytes) -> Charset:
+    """The likeliest encoding of bytes that say none and are not UTF-8. ``InputError`` where there is none."""
+    return _legacy(name, [content[:HEAD]])
+
+
 def named(name: str) -> Charset:
     """The encoding that a user calls ``name``. Raises ``UsageError`` naming the nearest ones."""
     try:

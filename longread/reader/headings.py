@@ -73,7 +73,7 @@ _OPENERS = re.compile(
 _CJK_STOP = re.compile(r"[，。；：！？「『“《（]")
 # How a sentence goes on that speaks of a chapter (第一回書中…), and what says that a part ends (第一部 完).
 _CJK_PROSE = tuple("終终完書书中裏里的是")
-_CJK_END = frozenset("終终完")
+_CJK_END = re.compile("(?:全[书書])?(?:終わり?|终わり?|[完终終](?:[结結了])?)")
 _DECORATION = re.compile(r"^[\s#*_=~>|·•—–\-\[「『【]+|[\s*_=~|·•—–\-\]」』】]+$")
 _SPACES = re.compile(r"\s+")
 _SENTENCE_END = (
@@ -229,7 +229,7 @@ def _classify_cjk(text: str, lead: int) -> Heading | None:
     if match:
         rest, length = _cjk_title(match["rest"])
         number = numerals.cjk(match["number"])
-        if number is None or match["rest"].startswith(_CJK_PROSE) or rest in _CJK_END:
+        if number is None or match["rest"].startswith(_CJK_PROSE) or _CJK_END.fullmatch(rest):
             return None
         word = match["word"]
         end = lead + match.start("rest") + length

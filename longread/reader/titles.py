@@ -7,6 +7,7 @@ the first heading is.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -116,5 +117,5 @@ def _from_name(name: str) -> str:
     if name == "-":
         return "standard input"
     # The bytes of a name that is not UTF-8 are characters that no file can be written with.
-    name = "".join(character if character.isprintable() else " " for character in name)
-    return " ".join(PurePath(name).stem.replace("_", " ").split()) or name.strip()
+    name = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in name)
+    return " ".join(PurePath(name).stem.replace("_", " ").split()) or name.strip() or "untitled"

@@ -175,14 +175,12 @@ class Passages:
         return list(dict.fromkeys(unjoined(terms, self.has, self.language)))
 
     def terms(self, texts: list[str], wanted: Iterable[str] = ()) -> list[list[str]]:
-        """The index's terms in each of ``texts``, in order; of those ``wanted`` a character alone stands
-        before every pair that it begins."""
+        """The index's terms in each of ``texts``, in order; a character alone if ``wanted`` is among them
+        wherever it stands."""
         if self._stemmer is None:
             self._stemmer = Stemmer(self.language)
         found, alone = self._stemmer.terms(texts), {*filter(lone, wanted)}
-        if not alone:
-            return found
-        return [[said for term in one for said in (*(alone & {term[0]}), term)] for one in found]
+        return [list(_with(one, alone)) for one in found] if alone else found
 
     def rarity(self, terms: Iterable[str]) -> dict[str, float]:
         """How rare each term is in the text: its idf in nats, the highest for one that is not there."""
@@ -214,6 +212,18 @@ class Passages:
             yield
         except (sqlite3.Error, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
             raise _damaged(self.path, error) from None
+
+
+def _with(terms: list[str], alone: set[str]) -> Iterator[str]:
+    """``terms``, and each character of ``alone`` where it begins a pair or ends the last one of a run."""
+    for at, term in enumerate(terms):
+        if term[0] in alone:
+            yield term[0]
+        if len(term) > 1:
+            yield term
+        last = term[-1]
+        if len(term) > 1 and last in alone and (at + 1 == len(terms) or terms[at + 1][0] != last):
+            yield last
 
 
 _END = 1 << 62
@@ -272,7 +282,7 @@ def _fill(db: sqlite3.Connection, document: Document) -> None:
         db.execute(
             "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?)", (number, start, end, chapter, share, text)
         )
-        db.execute("INSERT INTO words(rowid, terms) VALUES (?, ?)", (number, spaced(text)))
+        db.execute("INSERT INTO words(rowid, terms) VALUES (?, ?)", (number, spaced(text, ends=True)))
     meta = {
         "schema": SCHEMA, "language": document.language, "sha256": document.sha256, "count": number + 1,
         "title": document.title, "characters": document.characters,

@@ -58,7 +58,7 @@ _EMPTY = {
         l dell all nell sull dall quell""",
 }  # fmt: skip
 _EMPTY_CJK = re.compile(
-    "什么|甚么|什麼|甚麼|谁|誰|哪(?:里|裡|儿|兒|个|個|些|位|一|年|天|次|种|種|国|國|座|本)|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|到底|究竟|结果|結果|因为|因為|名字|吗|嗎|呢|的|是"
+    "什么|甚么|什麼|甚麼|谁|誰|哪(?!吒)[里裡儿兒个個些位]?|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|到底|究竟|结果|結果|因为|因為|名字|吗|嗎|呢|的|是"
     "|だれ|どこ|いつ|なぜ|どう|どの|どんな|なに|何|ですか|ますか|でした|ました|です|ます|は|が|を|に|の|へ|と|も|か|で"
 )
 # They join words and are in words: 现在, 和尚, 了解.
@@ -77,10 +77,13 @@ def tokenizer(language: str) -> str:
     return f"porter {plain}" if base(language) == "en" else plain
 
 
-def spaced(text: str) -> str:
-    """``text`` as it is indexed: Chinese and Japanese as pairs of characters, possessives without their s."""
+def spaced(text: str, *, ends: bool = False) -> str:
+    """``text`` as it is indexed: Chinese and Japanese as pairs of characters, possessives without their s.
+
+    With ``ends`` the last character of a run, which begins no pair, stands by itself, too.
+    """
     text = re.sub(r"['’]s\b", " ", unicodedata.normalize("NFC", text))
-    return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", text)
+    return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0], ends)) + " ", text)
 
 
 def asked(question: str, language: str) -> str:
@@ -129,11 +132,11 @@ def _stop_words(language: str) -> frozenset[str]:
     return frozenset(_EMPTY.get(language, "").split())
 
 
-def _pairs(run: str) -> Iterator[str]:
-    if len(run) == 1:
-        yield run
+def _pairs(run: str, ends: bool) -> Iterator[str]:
     for at in range(len(run) - 1):
         yield run[at : at + 2]
+    if ends or len(run) == 1:
+        yield run[-1]
 
 
 class Stemmer:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from longread.config import Options
 from longread.errors import Interrupted, LongreadError, UnsupportedError, UsageError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from longread.model.load import LoadedModel
     from longread.tasks.abstract.writer import Write
 
+_T = TypeVar("_T")
 EVIDENCE = 3
 _MOST = 50  # passages shown, and questions kept short of a book
 _LONGEST = 2000  # characters of a question
@@ -133,7 +134,7 @@ class Answerer:
             [(hit.start, hit.text) for hit in recalled.hits],
             self._document.language,
             recalled.weights,
-            self._passages.terms,
+            lambda texts: self._passages.terms(texts, recalled.weights),
         )
         text = unwrapped(quote.text) if quote else ""
         return Answer(question, text, bool(text), evidence)
@@ -240,17 +241,11 @@ def ask(
     ``answer`` False leaves it at them, and loads no model; ``lang`` is the language that answers are
     written in. ``UsageError`` without a question.
     """
-    asked = [text for text in map(str.strip, question) if text]
-    asked += questions_in(questions) if questions else []
-    asked = [asked_of(text) for text in asked]  # before anything is done
-    if not asked:
-        raise UsageError(
-            "there is no question", 'put it behind the file, in quotation marks: "Who is Obed Lunn?"'
-        )
+    asked = _all_asked(question, questions)  # before anything is done
     with ExitStack() as stack:
         job = stack.enter_context(reading.opened(path, options))
         yield from reading.announce(job)
-        kept, options = yield from take_over(job.document, options)
+        kept, options = yield from _heard(job, take_over(job.document, options))
         job.options = options
         with job.tally.phase("index"):
             passages = stack.enter_context(passages_of(job.document, save=options.save))
@@ -263,11 +258,7 @@ def ask(
             yield from reading.introduce(job, loaded, reads=False)
             trust = loaded.trust
         adapter = adapter_of(kept, loaded) if loaded and trust.answers else None
-        if lang and trust and not trust.answers and _base(lang) != _base(job.document.language):
-            raise UnsupportedError(
-                f"an answer in quotations stays in the book's language, {job.document.language}, not {lang}",
-                "leave --lang out, or use --model with one that is trusted to answer",
-            )
+        _refuse(lang, trust, job.document.language)
         part = (job.start, job.end)
         answerer = Answerer(
             job.document,
@@ -285,7 +276,8 @@ def ask(
                 beat = None if len(asked) == 1 else _answering(answers, asked)
                 try:
                     with job.tally.phase("answer"):
-                        answers.append((yield from answerer.answer(text, wanted=answer, beat=beat)))
+                        events = answerer.answer(text, wanted=answer, beat=beat)
+                        answers.append((yield from _heard(job, events)))
                 except UnsupportedError as error:
                     if len(asked) == 1:
                         raise
@@ -310,6 +302,52 @@ def ask(
             partial=partial,
             warnings=tuple(job.warnings),
         )
+
+
+def check(
+    job: reading.Job,
+    *,
+    question: Sequence[str] | None = None,
+    questions: str | None = None,
+    answer: bool = True,
+    lang: str | None = None,
+    **_: object,
+) -> None:
+    """What can be refused of a job before a model is loaded, as the job itself refuses it later."""
+    _all_asked(question or (), questions)
+    _refuse(lang, listed_trust(job.options.model) if answer else None, job.document.language)
+
+
+def _all_asked(question: Sequence[str], questions: str | None) -> list[str]:
+    asked = [text for text in map(str.strip, question) if text]
+    asked += questions_in(questions) if questions else []
+    asked = [asked_of(text) for text in asked]
+    if not asked:
+        raise UsageError(
+            "there is no question", 'put it behind the file, in quotation marks: "Who is Obed Lunn?"'
+        )
+    return asked
+
+
+def _refuse(lang: str | None, trust: Trust | None, language: str) -> None:
+    if lang and trust and not trust.answers and _base(lang) != _base(language):
+        raise UnsupportedError(
+            f"an answer in quotations stays in the book's language, {language}, not {lang}",
+            "leave --lang out, or use --model with one that is trusted to answer",
+        )
+
+
+def _heard(job: reading.Job, events: Generator[Event, None, _T]) -> Generator[Event, None, _T]:
+    """The ``events`` of a part of the job, the warnings among them remembered for the report."""
+    with closing(events):
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                return end.value
+            if isinstance(event, Note) and event.level == "warning":
+                job.warnings.append(event.text)
+            yield event
 
 
 def _answering(answers: Sequence, asked: Sequence) -> Progress:

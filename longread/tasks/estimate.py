@@ -113,10 +113,12 @@ def _characters_per_token(job: Job, encoder: Any) -> float:
     return max(len(sample), 1) / max(len(encoder.encode(sample)), 1)
 
 
-def writing_seconds(found: Found, shape: Sizes, options: Options, tokens: int) -> float:
+def writing_seconds(
+    found: Found, shape: Sizes, options: Options, tokens: int, *, cached: bool = True
+) -> float:
     """How long ``tokens`` take to write, one by one, learned from unless ``options`` say otherwise."""
     known = known_speed(found, shape, options, _WRITING)
-    return tokens / (known or _speed(found, shape, options) / _ONE_BY_ONE)
+    return tokens / (known or _speed(found, shape, options, cached=cached) / _ONE_BY_ONE)
 
 
 def pace(found: Found, shape: Sizes, options: Options, way: Way, checkpointed: bool = False) -> float:

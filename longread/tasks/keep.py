@@ -92,7 +92,7 @@ class Keeper:
             if self._start is not None and self._start.record.get("rows", len(self._rows)) != len(self._rows):
                 words = f"the saved reading {self.reading.id[:8]} has lost sentences: its rows.db is another"
                 self._notes.append(self.job.warn(f"{words}; the text is read again from the start"))
-                self._start = None
+                self._start = self._tensors = None
                 self._rows.cut(0)
             self._stack = stack.pop_all()
         return self
@@ -127,6 +127,8 @@ class Keeper:
     def _take_over(self, before: Reading, start: saves.Save) -> None:
         """Begin where a ``start`` of the reading ``before`` ends, unless somebody writes to that just now."""
         name = before.manifest.get("name") or before.id[:8]
+        if not before.rows.exists():  # lost: what it has read is not known any more
+            return
         with ExitStack() as stack:
             try:
                 stack.enter_context(before.writing())

@@ -15,6 +15,7 @@ from longread.errors import LongreadError
 from longread.model import cached, fit, room
 from longread.model.catalog import Entry, catalogue, trust_in
 from longread.model.choice import config_of, recommended
+from longread.model.families import why_in_chunks
 from longread.model.find import Found, find_model, has_template
 from longread.model.machine import Machine, described, this_machine
 from longread.tasks import estimate
@@ -116,12 +117,14 @@ def _hours(
 ) -> tuple[float | None, float | None, bool]:
     """Hours for so many tokens without and with learning; whether both follow from readings made here."""
     hours, measured = [], []
+    keeps = not why_in_chunks(fit.of_text(config).get("model_type"))
     for learn in (False, True):
         options = Options(memory=Memory(learn=learn))
-        speed = estimate.known_speed(found, how.sizes, options) if found is not None else None
+        speed = estimate.known_speed(found, how.sizes, options, cached=keeps) if found is not None else None
         measured.append(speed is not None)
         if speed is None and machine.rate > 0:
-            speed = fit.speed(config, how.sizes, machine.rate, learn=learn, checkpointed=how.checkpointed)
+            ways = {"learn": learn, "checkpointed": how.checkpointed, "cached": keeps}
+            speed = fit.speed(config, how.sizes, machine.rate, **ways)
         hours.append(None if speed is None else tokens / speed / 3600)
     return hours[0], hours[1], all(measured)
 

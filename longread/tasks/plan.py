@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from longread.config import Options
-from longread.engine.shape import shape_for
+from longread.engine.shape import room_to_recompute, shape_for
 from longread.events import Done, Event, Planned
 from longread.model.families import why_in_chunks
 from longread.model.find import find_model
@@ -55,7 +55,8 @@ def plan(
 
         with job.tally.phase("load"):
             encoder = load_encoder(found.folder)
-        refuse_device(options.device)
+        if passes:
+            refuse_device(options.device)
         how, machine = fitted(found, options.memory, device=options.device, dtype=options.dtype)
         said = how.says(machine.room)
         if said and passes:
@@ -67,13 +68,18 @@ def plan(
         prefix, learned = prefix_of(found)
         trained = trained or max(2048, options.memory.window or 0)  # what no config says refuses nothing
         known = _Known(trained, dependent, not chunks, how.sizes if how.shrunk else None)
-        sizes = shape_for(known, options.memory, len(prefix), learned_sink=learned)
+        if passes:
+            sizes = shape_for(known, options.memory, len(prefix), learned_sink=learned)
+            if any(not way.cached for way in ways):
+                room_to_recompute(sizes, len(prefix))
+        else:  # nothing is read: no size can be wrong
+            sizes = how.sizes
         planned = estimate.plan(
             job, found, encoder, sizes, ways=ways, stateful=not chunks, checkpointed=how.checkpointed
         )
         seconds = planned.seconds * passes
         if writes:
-            seconds += estimate.writing_seconds(found, sizes, options, writes)
+            seconds += estimate.writing_seconds(found, sizes, options, writes, cached=not chunks)
         planned = replace(planned, seconds=seconds, blocks=planned.blocks if passes else 0)
         yield Planned(**vars(planned))
         job.tally.unread = planned.tokens

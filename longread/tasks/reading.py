@@ -166,7 +166,9 @@ def introduce(
     plan = estimate.plan(
         job, loaded.found, loaded.encoder, shape, ways=ways, stateful=stateful, checkpointed=checkpointed
     )
-    seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes) if writes else 0.0
+    seconds = 0.0
+    if writes:
+        seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes, cached=stateful)
     yield Planned(**{**vars(plan), "seconds": plan.seconds * rest + seconds})
 
 

@@ -73,6 +73,10 @@ def test_the_list_is_about_this_machine(call, no_network):
     for name in ("minicpm5-1b", "granite-4.1-3b", "qwen3-4b"):
         assert " no " in lines[name]
         assert any(unit in lines[name] for unit in (" min ", " h "))
+    assert (
+        "trusted to translate: minicpm5-1b, " in out
+        and "pocket" not in out.partition("translate:")[2].splitlines()[0]
+    )
     assert "not tried" in out and "for this machine: longread models pull " in out
 
 

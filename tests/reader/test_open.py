@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -185,7 +186,7 @@ def test_a_folder_shows_a_pattern(tmp_path):
     (tmp_path / "a.md").write_text("x", encoding="utf-8")
     with pytest.raises(InputError, match="folder") as caught:
         open_document(str(tmp_path))
-    assert f"{tmp_path}/*.md" in caught.value.hint
+    assert f"{shlex.quote(str(tmp_path))}/*.md" in caught.value.hint
 
 
 def test_a_missing_file_names_its_neighbours(tmp_path):

@@ -145,7 +145,7 @@ def test_pairs_that_only_join_two_words_weigh_nothing():
     [
         ("哪吒闹海。", "哪吒是谁？", "哪吒"),
         ("那老和尚住山中。", "和尚住在哪里？", "和尚"),
-        ("墙上挂着一口剑，剑下是书案。", "剑在哪里？", "剑"),
+        ("墙上挂着一口剑，下面是书案。", "剑在哪里？", "剑"),
         ("राम एक राजा था, और सीता रानी थी।", "राम कौन था?", "राम"),
         ("Elle s'appelait Hélène, et vivait à Lyon.", "Où vit He\u0301le\u0300ne ?", "Hélène"),
         ("Un avocat habitait rue Noire.", "Où habite l'avocat ?", "avocat"),

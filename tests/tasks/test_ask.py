@@ -282,6 +282,16 @@ def test_a_failed_try_is_made_again_and_then_given_up(loaded):
     assert answer.found and answer.quoted  # the text is quoted instead
 
 
+def test_a_word_of_one_character_is_quoted_with_its_sentence(tmp_path):
+    path = tmp_path / "book.txt"
+    filler = "众人都坐着说话，没有别的事。" * 12 + "\n\n"
+    told = "墙上挂着一口剑。" + "屋里很暗，没有人来。" * 6 + "\n\n"
+    path.write_text(filler * 4 + told + filler * 4, encoding="utf-8")
+    *_, done = ask(str(path), Options(save=False), question=["剑在哪里？"])
+    (answer,) = done.result.answers
+    assert answer.found and answer.answer == "墙上挂着一口剑。"
+
+
 def test_a_refused_question_never_reaches_the_model(loaded):
     answer, hand = written(loaded, question=WRONG)
     assert not answer.found and not hand.prompts

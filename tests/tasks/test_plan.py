@@ -27,6 +27,9 @@ def planned(task: str, path, memory=Memory(), model="pocket", device="auto", **o
         ("translate", {"tgt": "zh", "anyway": True, "glossary": "no such.tsv"}, LongreadError, "no such"),
         ("summarize", {"style": "abstract"}, UnsupportedError, "not trusted to write"),
         ("summarize", {"lang": "zh"}, UnsupportedError, "stays in the book's language"),
+        ("ask", {"question": ["Who is it?"], "lang": "zh"}, UnsupportedError, "stays in the book's language"),
+        ("ask", {"question": ["x" * 3000]}, UsageError, "3,000 characters"),
+        ("score", {"arms": ("recompute",), "memory": Memory(block=1024)}, LongreadError, "without a cache"),
         ("read", {"memory": Memory(sinks=1023)}, LongreadError, "leave no room"),
         ("read", {"memory": Memory(window=2048)}, LongreadError, "more than the 1024"),
         ("read", {"device": "cuda:97"}, LongreadError, "no device cuda:97"),
@@ -40,6 +43,11 @@ def test_it_refuses_what_the_job_would_refuse(task, wishes, error, said):
     with pytest.raises(error) as later:
         list(JOBS[task].start("sample:en", options, wishes))
     assert str(before.value) == str(later.value)
+
+
+def test_what_reads_nothing_refuses_no_size_and_no_device():
+    plan = planned("ask", "sample:en", Memory(window=4096), device="cuda:97", question=["Who is Obed Lunn?"])
+    assert plan.blocks == 0
 
 
 def test_sizes_are_those_of_the_job():

@@ -29,10 +29,13 @@ def listed(listing: Any, width: int) -> Iterator[Line]:
     """The models as a table, or as a list where that is too wide; then what the columns mean."""
     yield Line(f"{one_line(listing.machine)}, {words.size(listing.memory)} of memory", "heading")
     yield Line()
-    head = "model size memory read learn window translates chats speaks here checked".split()
+    head = "model size memory read learn window chats speaks here checked".split()
     yield from table([head, *map(_row, listing.rows)], width)
     yield Line()
     yield Line(f"licence: {_licences(listing.rows)}", "body")
+    translating = [one_line(row.name) for row in listing.rows if row.translates]
+    if translating:
+        yield Line(f"trusted to translate: {', '.join(translating)}", "body")
     wide = [row for row in listing.rows if row.fits and _shrunk(row)]
     if wide:
         names = ", ".join(f"{one_line(row.name)} --window {row.reads_with}" for row in wide)
@@ -52,7 +55,6 @@ def _row(row: Any) -> list[str]:
         _hours(row.hours_read),
         _hours(row.hours_learn),
         _thousands(row.window),
-        "yes" if row.translates else "no",
         "yes" if row.chats else "no",
         _languages(row.languages),
         "yes" if row.here == "bundled" else one_line(row.here),

@@ -11,12 +11,14 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from longread.errors import InputError
 from longread.reader import charset
-from longread.reader.decode import Damage
+from longread.reader.decode import TOO_MANY, Damage
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
@@ -176,7 +178,12 @@ class _Walk:
             self.left[HIDDEN] += bool(_short(node).strip())
             return True
         said = " ".join(own.get(name) or "" for name in ("class", "role", "epub:type"))
-        if said and _PAGE_TYPE.search(said) and _PAGE.fullmatch(_short(node)):
+        # A heading may be marked so too, for the page that it begins; what stands in a line is a number.
+        if (
+            said
+            and _PAGE_TYPE.search(said)
+            and (_PAGE.fullmatch(_short(node)) or (tag not in BLOCKS and len(_short(node)) < 20))
+        ):
             self.left[PAGES] += 1
             return True
         if tag == "a" and _is_note_mark(node, said):
@@ -282,7 +289,7 @@ def _short(node: LexborNode) -> str:
 
 
 def decoded(content: bytes, damage: Damage | None = None) -> str:
-    """The text of a page inside a container: by its mark or its declaration, else UTF-8.
+    """The text of a page inside a container: by its mark or its declaration, else as UTF-8 or what it is.
 
     ``damage`` is told how many characters there are and how many cannot be decoded.
     """
@@ -293,6 +300,10 @@ def decoded(content: bytes, damage: Damage | None = None) -> str:
             mark, codec = known
     content = content.removeprefix(mark)
     text = content.decode(codec, "replace")
+    if not (stated or mark) and text.count("\ufffd") * TOO_MANY > len(text):  # it is no UTF-8
+        with suppress(InputError):
+            codec = charset.guessed("", content).codec
+            text = content.decode(codec, "replace")
     if damage and "\ufffd" in text:
         own = "\ufffd".encode(codec, "ignore")  # those that the page itself holds are no damage
         damage.count += max(text.count("\ufffd") - (content.count(own) if own else 0), 0)

@@ -95,7 +95,7 @@ class _Pages:
             return InputError(f"{name} is a damaged PDF: no page of it can be read", "fetch the file again")
         return UnsupportedError(
             f"{name} holds pictures of pages and no text",
-            "Recognise its text first: ocrmypdf scanned.pdf book.pdf",
+            "recognise its text first: ocrmypdf scanned.pdf book.pdf",
         )
 
 

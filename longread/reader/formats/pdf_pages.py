@@ -57,11 +57,11 @@ def opened(data: Bytes) -> Iterator[PdfDocument]:
         if getattr(error, "err_code", 0) in (_PASSWORD, _SECURITY):
             raise UnsupportedError(
                 f"{data.name} is locked with a password",
-                "Save a copy without it: qpdf --decrypt locked.pdf open.pdf",
+                "save a copy without it: qpdf --decrypt locked.pdf open.pdf",
             ) from error
         raise InputError(
             f"{data.name} is a damaged PDF: it cannot be opened",
-            "Fetch it again, or repair it: qpdf broken.pdf good.pdf",
+            "fetch it again, or repair it: qpdf broken.pdf good.pdf",
         ) from error
     try:
         if len(document) > PAGES:

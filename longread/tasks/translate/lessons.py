@@ -70,18 +70,17 @@ class Pupil:
         ids = torch.tensor(lesson.ids, dtype=torch.int64, device=device)
         spans = [torch.arange(start, end, device=device) for start, end in lesson.answers]
         targets = torch.cat(spans)
-        without = None
-        if session.watch.due(self._count - 1):
-            with torch.no_grad(), session.lora.off():
-                without = float(self._nll(ids, targets).sum())
+        without = finite = None
         try:
+            if session.watch.due(self._count - 1):
+                with torch.no_grad(), session.lora.off():
+                    without = float(self._nll(ids, targets).sum())
             with torch.enable_grad():
                 nll = self._nll(ids, targets)
                 finite = session.lora.step(nll.mean())
         except Exception as error:
             if not is_shortage(error):
                 raise
-            finite = None
         self._taken = self._count
         if finite is None:
             release()  # not in the handler: there the error's traceback holds the pass that failed

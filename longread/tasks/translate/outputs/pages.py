@@ -164,7 +164,7 @@ class Page:
             tag, after = node.tag or "", self._after.get(node.mem_id, "")
             if tag == "-text":
                 raw = node.parent is not None and node.parent.tag in _RAW
-                yield (self._raw(node.text_content or "") if raw else self._said(node)) + after
+                yield (self._raw(node) if raw else self._said(node)) + after
             elif tag[:1] in "-!" or node.mem_id in self._dropped:
                 continue
             elif node.mem_id in self._opened or not self._writes(tag):
@@ -216,8 +216,9 @@ class Page:
         known = not colon or prefix == "xml" or prefix in self._prefixes
         return bool(_NAME.fullmatch(name)) and prefix != "xmlns" and known
 
-    def _raw(self, text: str) -> str:
+    def _raw(self, node: LexborNode) -> str:
         """What stands in a script or a style: the same for who reads the page as XML and as HTML."""
+        text = node.text_content or ""
         if not self._xml:
             return text
         inside, parts = False, []
@@ -225,9 +226,14 @@ class Page:
             if _CDATA.fullmatch(part):
                 inside = part != "]]>"
             else:
-                parts.append(part if inside else html.unescape(part))
+                # A bare "<" is no XML: the page is read as HTML, where nothing stands for another sign.
+                parts.append(part if inside or "<" in part else html.unescape(part))
         text = "".join(parts)
-        return f"/*<![CDATA[*/{text}/*]]>*/" if "<" in text or "&" in text else text
+        if "<" not in text and "&" not in text:
+            return text
+        kind = (node.parent.attributes.get("type") or "javascript") if node.parent is not None else ""
+        comments = "javascript" in kind or "css" in kind or kind == "module"  # others have none, such as JSON
+        return f"/*<![CDATA[*/{text}/*]]>*/" if comments else f"<![CDATA[{text}]]>"
 
     def _escaped(self, text: str) -> str:
         return html.escape(_NOT_XML.sub("", text))
