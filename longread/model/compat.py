@@ -147,7 +147,7 @@ def _rope_tables(config: Any) -> list[dict[str, Any]]:
 
 def lengths(config: Any) -> tuple[int | None, bool]:
     """``fit.lengths`` of a model's config."""
-    return fit.lengths(text_config(config).to_dict())
+    return fit.lengths(vars(text_config(config)))
 
 
 @dataclass(frozen=True)

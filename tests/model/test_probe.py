@@ -42,7 +42,7 @@ def test_a_shortage_is_no_verdict_and_is_not_remembered():
 
 def test_a_shortage_while_a_model_is_tried_is_one_clear_error(tmp_path):
     folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
-    with pytest.raises(ModelError, match="no memory to try"):
+    with pytest.raises(ModelError, match="not enough memory to test"):
         load_model(str(folder), no_memory, device="cpu")
     assert load_model(str(folder), make_policy, device="cpu").verdict.agrees
 
