@@ -184,7 +184,7 @@ def modules() -> dict[str, types.ModuleType]:
     made = {}
     for name, names in {
         "summarize": {"summarize": summarize},
-        "score": {"score": score, "ARMS": ("window", "sink", "sink+lora")},
+        "score": {"score": score, "ARMS": ("window", "sink", "sink+lora"), "ways_of": lambda *_: ()},
         "read": {"read": read, "text": text},
         "plan": {"plan": plan},
     }.items():
