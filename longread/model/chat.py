@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from longread.errors import ModelError
+from longread.model.find import MEND
 from longread.model.tokens import Encoder
 
 # Templates that print today's date print this one: the same seed must give the same text tomorrow.
@@ -178,7 +179,7 @@ def _template_text(folder: Path, config: dict[str, Any]) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(
                 f"{file} cannot be read: {error}",
-                "fetch it again; `longread models pull` mends one of the hub",
+                MEND,
             ) from None
     template = config.get("chat_template")
     if isinstance(template, list):  # several by name

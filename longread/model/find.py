@@ -18,6 +18,9 @@ from longread.errors import ModelError, UnsupportedError
 from longread.model import cached
 from longread.model.catalog import Entry, catalogue, listed
 
+# What to do about files that are damaged.
+MEND = "fetch it again; `longread models pull` mends one of the hub"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -96,12 +99,12 @@ def _checked(name: str, folder: Path, entry: Entry | None) -> Found:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{file} cannot be read: {error}",
-            "fetch it again; `longread models pull` mends one of the hub",
+            MEND,
         ) from None
     if not isinstance(config, dict):
         raise ModelError(
             f"{file} is not a model's configuration",
-            "fetch it again; `longread models pull` mends one of the hub",
+            MEND,
         )
     if config.get("is_encoder_decoder"):
         raise UnsupportedError(

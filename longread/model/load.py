@@ -20,7 +20,7 @@ from longread.errors import ModelError, UnsupportedError
 from longread.model import compat
 from longread.model.backbone import Backbone
 from longread.model.catalog import Trust, trust_in
-from longread.model.find import Found, find_model, has_template
+from longread.model.find import MEND, Found, find_model, has_template
 from longread.model.fingerprint import fingerprint
 from longread.model.machine import no_device
 from longread.model.placement import device_map
@@ -212,13 +212,13 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files
         raise ModelError(
             f"the weights in {found.folder} cannot be loaded: {_first_line(error)}",
-            "fetch it again; `longread models pull` mends one of the hub",
+            MEND,
         ) from error
     missing = report.get("missing_keys")
     if missing:
         raise ModelError(
             f"the weights in {found.folder} lack {len(missing)} tensors, {sorted(missing)[0]} among them",
-            "fetch it again; `longread models pull` mends one of the hub",
+            MEND,
         )
     return model
 

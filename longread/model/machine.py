@@ -178,8 +178,10 @@ def _torch_says(name: str) -> bool:
     return any(line.rpartition("=")[2].strip() != "None" for line in lines)
 
 
+@cache
 def matrix_rate() -> float:
-    """Floating-point operations a second of a float32 matrix product here; takes a tenth of a second."""
+    """Floating-point operations a second of a float32 matrix product here; measured once, for a tenth of a
+    second, so that estimates of one job are of one machine."""
     import numpy as np
 
     a = np.ones((384, 384), np.float32)

@@ -48,8 +48,9 @@ class Rows:
         self._db.close()
 
     def __len__(self) -> int:
+        # Rows come at the end and go from the end, so that the last one's number is how many there are.
         try:
-            return self._db.execute("SELECT count(*) FROM rows").fetchone()[0]
+            return self._db.execute("SELECT coalesce(max(rowid), 0) FROM rows").fetchone()[0]
         except sqlite3.Error as error:
             raise self._told(error) from None
 
