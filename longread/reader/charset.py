@@ -84,6 +84,13 @@ _LIKE_CYRILLIC = frozenset((*_CYRILLIC, "koi8-u", "koi8-t", "cp1125", "kz1048", 
 _MULTIBYTE = frozenset(("gb18030", "big5", "shift_jis", "euc-jp", "euc-kr"))
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _WESTERN = frozenset("en fr de es it pt nl la".split())
+_LINE = 8192  # bytes of a text without line ends that are looked at
+# Signs where a Western text has them; a capital begins a word, stands among others, or is a word.
+_ORDINARY = re.compile(
+    r"[“”‘’„‚«»–—…£§©½¼¾¡¿ß-öø-ÿœ]|(?<=\d)°"
+    r"|(?<![^\s(«“„‘’'—-])(?:[À-ÖØ-ÞŒ](?=[a-zß-öø-ÿœ’'])|[ÀÈÉÓÔ](?= ))"
+    r"|(?<=[A-ZÀ-ÖØ-Þ])[À-ÖØ-ÞŒ]|[À-ÖØ-ÞŒ](?=[A-ZÀ-ÖØ-Þ]{2})"
+)
 
 
 @dataclass(frozen=True)
@@ -222,17 +229,22 @@ def _is_utf8(samples: list[bytes]) -> bool:
 
 
 def _utf16(samples: list[bytes]) -> Charset | None:
-    """UTF-16 without a mark: strictly valid in one byte order, and hardly a control character."""
+    """UTF-16 without a mark: strictly valid in one byte order, and hardly a control character.
+
+    In the wrong order figures are wide spaces; where both orders pass, spaces and line ends say which it is.
+    """
+    passed: dict[str, int] = {}
     for name in ("utf-16-le", "utf-16-be"):
         try:
             text = "".join(codecs.getincrementaldecoder(name)().decode(part) for part in samples[:1])
         except UnicodeDecodeError:
             continue
         controls = sum(character < " " and character not in "\t\n\r\f" for character in text)
-        spaces = text.count(" ") + text.count("\n") + text.count("\u3000")
-        if text and controls <= len(text) / 1000 and spaces > len(text) / 1000:
-            return Charset(name, name)
-    return None
+        spaces = text.count(" ") + text.count("\n")
+        if text and controls <= len(text) / 1000 < spaces + text.count("\u3000"):
+            passed[name] = spaces
+    found = max(passed, key=passed.__getitem__, default=None)
+    return Charset(found, found) if found else None
 
 
 def _is_iso2022(sample: bytes) -> bool:
@@ -248,14 +260,15 @@ def _is_iso2022(sample: bytes) -> bool:
 def _legacy(name: str, samples: list[bytes]) -> Charset:
     """The likeliest of the old encodings, by charset-normalizer and by what the text then says."""
     data = b"".join(sample[: sample.rfind(b"\n", 0, 3000) + 1] for sample in samples)
-    guess = _statistics(data) if data else _statistics_of_one_line(samples[0][:8192])
-    data = data or samples[0][:8192]
+    if data.isascii():  # what is not stands further down, or in a line too long to be looked at whole
+        data = _beyond_ascii(samples)
+    guess = _statistics(data) if data.endswith(b"\n") else _statistics_of_one_line(data)
     if guess in _LIKE_CYRILLIC:
         guess = max(_CYRILLIC, key=lambda codec: _russian(data, codec))
     elif guess not in _MULTIBYTE:
         # Latin alphabets with accents look alike to statistics; a western language settles it.
         if _language(data, "cp1252") in _WESTERN:
-            guess = "windows-1252"
+            guess = _western(data)
         elif not guess and not _mostly_letters(data):
             raise InputError(
                 f"{name} is text in no encoding that longread knows",
@@ -264,6 +277,27 @@ def _legacy(name: str, samples: list[bytes]) -> Charset:
     guess = guess or "windows-1252"
     codec = codecs.lookup(guess).name
     return Charset(guess, _WIDE.get(codec, codec))
+
+
+def _beyond_ascii(samples: list[bytes]) -> bytes:
+    """What follows the first byte that is not ASCII, and stands before it on its line; in whole lines if so
+    many bytes hold any."""
+    for sample in samples:
+        if found := _BEYOND.search(sample):
+            begin = max(sample.rfind(b"\n", 0, found.start()) + 1, found.start() - _LINE // 2)
+            part = sample[begin : begin + _LINE]
+            lines = part[: part.rfind(b"\n") + 1]
+            return part if lines.isascii() else lines
+    return samples[0][:_LINE]
+
+
+def _western(data: bytes) -> str:
+    """Windows' or the old Mac's encoding of Western languages: the one in which more of the signs that are
+    not ASCII stand where such signs do. A tie goes to Windows'."""
+    return max(
+        ("windows-1252", "mac-roman"),
+        key=lambda codec: len(_ORDINARY.findall(data.decode(codec, "replace"))),
+    )
 
 
 def _statistics(data: bytes) -> str:

@@ -6,6 +6,7 @@ again. Knows nothing of what the bytes mean.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -19,6 +20,8 @@ from typing import BinaryIO, Protocol
 from longread.errors import InputError
 
 CHUNK = 1 << 18
+# A disk without room, a user's share of it that is used up, a limit on the size of files.
+FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
 
 
 class Bytes(Protocol):
@@ -107,7 +110,7 @@ class Spool:
             self.size = self._file.tell()
         except OSError as error:
             self._file.close()
-            raise InputError(f"the pipe cannot be kept: {error.strerror or error}") from None
+            raise unkept("the pipe", error) from None
         except BaseException:
             self._file.close()
             raise
@@ -166,6 +169,17 @@ def _refuse_special(name: str, path: Path, mode: int) -> None:
             f"{name} is not a regular file",
             "name a text file, or - for standard input",
         )
+
+
+def no_room() -> InputError:
+    """The error where a temporary file has no room."""
+    return InputError("no room for temporary files", "make room, or set TMPDIR to another folder")
+
+
+def unkept(what: str, error: OSError) -> InputError:
+    """The error where ``what`` cannot be written to a temporary file."""
+    full = error.errno in FULL
+    return no_room() if full else InputError(f"{what} cannot be kept: {error.strerror or error}")
 
 
 def _unreadable(name: str, error: OSError) -> InputError:

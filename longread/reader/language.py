@@ -38,6 +38,7 @@ KNOWN = frozenset(_WORDS) | {
     "th",
 }
 _BASES = frozenset(code.split("-")[0] for code in KNOWN)
+RIGHT_TO_LEFT = frozenset(("ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"))
 
 _NAMES = {
     "english": "en eng",
@@ -131,6 +132,11 @@ class Tally:
         best, second = ranked[0], ranked[1]
         clear = self._counts[best] >= 1.15 * self._counts[second] and self._counts[best] >= 3
         return best if clear and self._counts[best] > 0.1 * self._counts["words"] else "und"
+
+
+def base_language(language: str) -> str:
+    """The first part of a BCP 47 code, in lower case."""
+    return language.replace("_", "-").split("-")[0].lower()
 
 
 def settle(found: str, stated: str) -> str:

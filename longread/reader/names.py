@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from longread.reader.language import base_language
 from longread.reader.names_zh import ChineseNames
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
@@ -68,9 +69,7 @@ _ENDING_RU = re.compile(r"(?:ого|ому|ыми|ами|ями|ой|ою|ом|�
 
 def name_counter(language: str) -> NameCounter | ChineseNames:
     """What counts the names of a text in ``language``, a BCP 47 code."""
-    return (
-        ChineseNames() if language.replace("_", "-").split("-")[0].lower() == "zh" else NameCounter(language)
-    )
+    return ChineseNames() if base_language(language) == "zh" else NameCounter(language)
 
 
 @dataclass
@@ -94,7 +93,7 @@ class NameCounter:
     """
 
     def __init__(self, language: str, capacity: int = 20_000) -> None:
-        self.language = language.replace("_", "-").split("-")[0].lower()
+        self.language = base_language(language)
         self.capacity = capacity
         self._forms: dict[tuple[str, ...], _Seen] = {}
         self._lower: Counter[str] = Counter()

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from longread.reader.language import base_language
+
 # Words that, with a full stop, are followed by a name: a capital after them begins nothing. What is a word
 # of its own as well (French "col", English "art") is not among them.
 _SHORT = {
@@ -61,7 +63,7 @@ def sentences(text: str, language: str) -> list[tuple[int, int]]:
     ``language`` is a BCP 47 code, of which only the first part counts; an unknown one gets the
     rules that alphabets share. Linear in the length of ``text``.
     """
-    base = language.replace("_", "-").split("-")[0].lower()
+    base = base_language(language)
     cjk = base in {"zh", "ja"}
     spans: list[tuple[int, int]] = []
     for start, end in _paragraphs(text, _PARAGRAPH_CJK if cjk else _PARAGRAPH):

@@ -16,6 +16,12 @@ RUSSIAN = "Он сказал, что это был не он и что она е
 GERMAN = "Er sagte, daß es nicht für ihn sei, und die Tür schloß sich über der schönen Öffnung.\n"
 CHINESE = "这个时候他们说，我们还没有看见那个地方，为什么要回来呢？\n"
 TRADITIONAL = "這個時候他們說，我們還沒有看見那個地方，為什麼要回來呢？\n"
+ENGLISH = "“Don’t go,” he said — and that was all of it. She was not in the house, and it was late…\n"
+QUOTED = "“Come here,” he said to her. “You have the whole of it, and that was not what he had.”\n"
+FRENCH = (
+    "« Où étiez-vous ? » dit-elle à l’élève qui n’était pas là. À bientôt, Émile, et pas dans la leçon.\n"
+)
+SPANISH = "—¿Qué quieres? —dijo el niño, y no había más que la mañana. ¡Ah! Él lo sabía muy bien.\n"
 JAPANESE = "私はその人を常に先生と呼んでいた。だからここでもただ先生と書くだけで本名は打ち明けない。\n"
 
 
@@ -38,6 +44,9 @@ def test_line_ends_and_characters_across_chunks(tmp_path, monkeypatch, size, cod
         (RUSSIAN, "koi8-r", "koi8-r"),
         (RUSSIAN, "cp866", "cp866"),
         (GERMAN, "cp1252", "windows-1252"),
+        *((text, "cp1252", "windows-1252") for text in (ENGLISH, QUOTED, FRENCH, SPANISH)),
+        *((text, "mac_roman", "mac-roman") for text in (ENGLISH, QUOTED, GERMAN, FRENCH, SPANISH)),
+        *((text.replace("\n", "\r"), "mac_roman", "mac-roman") for text in (ENGLISH, FRENCH)),
         (CHINESE, "gb18030", "gb18030"),
         (TRADITIONAL, "big5", "big5"),
         (JAPANESE, "shift_jis", "shift_jis"),
@@ -46,6 +55,8 @@ def test_line_ends_and_characters_across_chunks(tmp_path, monkeypatch, size, cod
         (CHINESE, "utf-8", "utf-8"),
         (JAPANESE + "Some words.\n", "utf-16-le", "utf-16-le"),
         ("Plain words.\n", "utf-16-be", "utf-16-be"),
+        ("In the year 2000 there were 100 of them.\n", "utf-16-be", "utf-16-be"),
+        ("　他在2000年来。", "utf-16-le", "utf-16-le"),
     ],
 )
 def test_detection(tmp_path, text, codec, name):
@@ -59,6 +70,13 @@ def test_detection(tmp_path, text, codec, name):
 def test_detection_without_line_ends(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes((CHINESE.strip() * 20_000).encode("gb18030"))
+    assert detect(DiskFile(path)).name == "gb18030"
+
+
+@pytest.mark.parametrize("line", [CHINESE.strip() * 9000, CHINESE * 90])
+def test_detection_below_lines_of_ascii(tmp_path, line):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"Title: x\nAuthor: y\n\n" * 200 + line.encode("gb18030"))
     assert detect(DiskFile(path)).name == "gb18030"
 
 

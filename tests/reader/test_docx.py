@@ -9,7 +9,7 @@ import pytest
 from docx import Document
 from docx.oxml import parse_xml
 
-from longread.errors import InputError
+from longread.errors import InputError, UnsupportedError
 from tests.reader import builders
 from tests.reader.held import left_out, paragraphs, text_of
 
@@ -120,6 +120,102 @@ def test_greek_of_the_font_symbol_is_read_and_other_signs_are_counted():
     content = saved(holding(f"<w:r><w:t>a </w:t></w:r>{words}<w:r><w:t> b</w:t></w:r>"))
     assert paragraphs("docx", content) == ["a αΩ b"]
     assert left_out("docx", content) == ("3 signs of fonts of signs",)
+
+
+def test_cells_in_content_controls_are_cells():
+    def cell(*texts):
+        return f"<w:tc>{''.join(f'<w:p>{words(text)}</w:p>' for text in texts)}</w:tc>"
+
+    def controlled(inner):
+        return f"<w:sdt><w:sdtPr/><w:sdtContent>{inner}</w:sdtContent></w:sdt>"
+
+    rows = (cell("a") + controlled(cell("b")), controlled(cell("c", "d")) + cell("e"))
+    document = Document()
+    table = parse_xml(f"<w:tbl {WORD}>{''.join(f'<w:tr>{row}</w:tr>' for row in rows)}</w:tbl>")
+    document.element.body.insert_element_before(table, "w:sectPr")
+    assert paragraphs("docx", saved(document)) == ["a | b", "c", "d", "e"]
+
+
+def test_embedded_documents_are_said_to_be_left_out():
+    for count in (1, 0):
+        document = holding(*[words("One.")] * count)
+        document.element.body.insert_element_before(parse_xml(f'<w:altChunk {WORD} w:id="x"/>'), "w:sectPr")
+        content = saved(document)
+        if count:
+            assert left_out("docx", content) == ("1 embedded document",)
+            assert paragraphs("docx", content) == ["One."]
+        else:
+            with pytest.raises(UnsupportedError, match="nothing but embedded documents") as caught:
+                text_of("docx", content)
+            assert "save it anew" in caught.value.hint
+
+
+def test_a_note_may_say_that_it_is_a_normal_one():
+    def normal(name, old):
+        return (
+            old.replace(b'w:id="2"><w:p>', b'w:type="normal" w:id="2"><w:p>') if "footnotes" in name else old
+        )
+
+    content = rewritten(builders.rich_docx(), normal)
+    assert content != builders.rich_docx() and "The note." in paragraphs("docx", content)
+
+
+def test_hidden_words_are_left_out_and_counted():
+    def hidden(inner, said="<w:vanish/>"):
+        return f"<w:r><w:rPr>{said}</w:rPr>{inner}</w:r>"
+
+    field = (
+        hidden('<w:fldChar w:fldCharType="begin"/>')
+        + words("XE")
+        + hidden('<w:fldChar w:fldCharType="end"/>')
+    )
+    parts = [
+        words("a ") + hidden("<w:t>b</w:t><w:tab/>") + hidden("<w:t>c</w:t>", '<w:vanish w:val="0"/>'),
+        field + words("d") + hidden("<w:t> </w:t><w:br/>"),
+    ]
+    content = saved(holding(*parts))
+    assert paragraphs("docx", content) == ["a c", "d"]
+    assert left_out("docx", content) == ("1 passage that is not shown",)
+
+
+def turn(kind):
+    return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+
+def words(text):
+    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def test_what_a_field_shows_is_read_once_and_its_code_is_not():
+    code = '<w:r><w:instrText> HYPERLINK "http://example.org/" </w:instrText></w:r>'
+    inner = turn("begin") + code + turn("separate") + words("a.html") + turn("end")
+    after = words(" there.")
+    link = turn("begin") + code + turn("separate") + words("the site") + turn("end")
+    entry = turn("begin") + "<w:r><w:instrText>XE </w:instrText></w:r>" + words("gone") + turn("end")
+    nested = turn("begin") + code + inner + turn("separate") + words("the site") + turn("end")
+    whole = "<w:r>" + (link + after).replace("<w:r>", "").replace("</w:r>", "") + "</w:r>"
+    content = saved(holding(*(words("See ") + part for part in (link + after, nested + after, entry, whole))))
+    assert paragraphs("docx", content) == [
+        "See the site there.",
+        "See the site there.",
+        "See",
+        "See the site there.",
+    ]
+
+
+def test_a_field_that_is_torn_takes_no_words_with_it():
+    torn = [
+        words("a ") + turn("begin") + words("b"),
+        turn("end") + words("c ") + turn("separate") + words("d"),
+        turn("begin") + turn("begin") + words("e ") + turn("sideways") + words("f"),
+    ]
+    row = "".join(
+        f"<w:tc><w:p>{part}</w:p></w:tc>" for part in (turn("begin") + words("g"), turn("end") + words("h"))
+    )
+    document = holding(*torn)
+    table = parse_xml(f"<w:tbl {WORD}><w:tr>{row}</w:tr></w:tbl>")
+    document.element.body.insert_element_before(table, "w:sectPr")
+    assert paragraphs("docx", saved(document)) == ["a b", "c d", "e f", "g | h"]
 
 
 def test_what_python_docx_reads_is_read():

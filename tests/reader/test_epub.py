@@ -25,14 +25,16 @@ def nav(*items):
 def test_the_spine_is_the_order_and_the_nav_the_contents():
     pages = {
         "b.xhtml": page("B", '<p>before</p><h1 id="one">One</h1><p>text</p><p id="two">Two</p><p>more</p>'),
-        "a%20b.xhtml": page("A", "<p>Three</p><p>last</p>"),
+        "gone.xhtml": page("A", "<p>Three</p><p>last</p>"),
     }
     entries = nav(
         '<li><a href="b.xhtml#one">One</a><ol><li><a href="b.xhtml#two">Two</a></li></ol></li>',
-        '<li><a href="a%2520b.xhtml">Three</a></li><li><a href="../../etc/passwd">Bad</a></li>',
+        '<li><a href="gone.xhtml">Three</a></li><li><a href="../../etc/passwd">Bad</a></li>',
         '<li><a href="http://example.org/">Far</a></li><li><a href="b.xhtml#nowhere">Lost</a></li>',
     )
-    text = text_of("epub", package(pages, entries))
+    with zipfile.ZipFile(io.BytesIO(package(pages, entries))) as source:
+        members = {name: source.read(name) for name in source.namelist() if "gone" not in name}
+    text = text_of("epub", archive(members))
     whole = "".join(text.pieces())
     text.close()
     assert whole.split() == "before One text Two more".split()
@@ -132,6 +134,47 @@ def test_files_beside_the_reading_order_are_left_out_and_said_so():
     content = archive(members)
     assert paragraphs("epub", content) == ["one", "two", "both"]
     assert left_out("epub", content) == ("1 file beside the reading order",)
+
+
+def test_pages_of_any_kind_are_read_and_what_is_none_is_said():
+    pages = {f"{name}.xhtml": page(name, f"<p>{name}</p>") for name in ("one", "two", "three", "four")}
+    kinds = ("text/xml", 'Application/XHTML+XML; charset="utf-8"', "application/xml", "image/svg+xml")
+    with zipfile.ZipFile(io.BytesIO(package(pages))) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    said = members[OPF].decode()
+    for name, kind in zip(pages, kinds, strict=True):
+        old = f'href="{name}" media-type="application/xhtml+xml"'
+        said = said.replace(old, f"href='{name}' media-type='{kind}'")
+    content = archive(members | {OPF: said})
+    assert paragraphs("epub", content) == ["one", "two", "three"]
+    assert left_out("epub", content) == ("1 file of the reading order that is no page",)
+
+
+@pytest.mark.parametrize(
+    ("held", "named", "flagged"),
+    [
+        ("Glück.xhtml", "Gl%C3%BCck.xhtml", False),
+        ("Gl\u00fcck.xhtml", "Glu\u0308ck.xhtml", True),
+        ("Glu\u0308ck.xhtml", "Gl%C3%BCck.xhtml", True),
+        ("Glu\u0308ck.xhtml", "Gl%C3%BCck.xhtml", False),
+        ("a%20b.xhtml", "a%20b.xhtml", False),
+    ],
+)
+def test_names_that_are_spelled_otherwise_where_they_are_named(held, named, flagged):
+    entries = nav(f'<li><a href="{named}">One</a></li>', '<li><a href="../../etc/passwd">Bad</a></li>')
+    content = package({named: page("x", "<p>One</p><p>words</p>")}, entries)
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        members = {name.replace(named, held): source.read(name) for name in source.namelist()}
+    content = archive(members | {f"OEBPS/{held}%2e%2e/%2e%2e/etc/passwd": "root"})
+    if not flagged:
+        content = content.replace(
+            b"PK\x01\x02\x14\x03\x14\x00\x00\x08", b"PK\x01\x02\x14\x03\x14\x00\x00\x00"
+        )
+        content = content.replace(b"PK\x03\x04\x14\x00\x00\x08", b"PK\x03\x04\x14\x00\x00\x00")
+    text = text_of("epub", content)
+    assert "".join(text.pieces()).split() == ["One", "words"]
+    assert [mark.title for mark in text.contents] == ["One"] and not text.notes
+    text.close()
 
 
 def test_fields_and_headings_without_contents():

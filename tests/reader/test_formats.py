@@ -107,6 +107,20 @@ def test_a_parser_that_hangs_or_dies_is_one_error(tmp_path):
         apart.extract("nothing", open_bytes(deep), None)
 
 
+def test_a_full_disk_is_not_the_fault_of_the_file(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = builders.write(tmp_path / "a.html", b"<html><body>" + b"<p>Words.</p>" * 20_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (5, 50_000):  # no room for an answer either, or only for that
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        try:
+            with pytest.raises(InputError, match="no room for temporary files") as caught:
+                apart.extract("html", open_bytes(path), None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert "TMPDIR" in caught.value.hint
+
+
 def test_no_file_is_left_and_errors_keep_their_kind(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     os.mkdir(tmp_path / "temporary")

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longread.errors import InputError
-from tests.reader.held import left_out, paragraphs, text_of
+from longread.reader.formats import html
+from tests.reader.held import Held, left_out, paragraphs, text_of
 
 
 def web(body, head=""):
@@ -34,6 +35,21 @@ def web(body, head=""):
             "<table><tr><td>Name<br/></td><td>Value</td></tr><tr><td><br></td><td>x<br>y</td></tr></table>",
             ["Name | Value", "x y"],
         ),
+        (
+            "<table><tr><td>Name<div>Detail</div></td><td><dl><dt>A</dt><dd>B</dd></dl></td>"
+            "<td><center>One</center><center>Two</center></td></tr></table>",
+            ["Name Detail | A B | One Two"],
+        ),
+        (
+            "<p>So <math><semantics><mi>x</mi><annotation encoding='application/x-tex'>x</annotation>"
+            "<annotation-xml encoding='MathML-Content'><ci>x</ci></annotation-xml></semantics></math>.</p>",
+            ["So x."],
+        ),
+        (
+            "<p>So <epub:switch><epub:case><i>x</i></epub:case><epub:default>y</epub:default>"
+            "</epub:switch>.</p>",
+            ["So y."],
+        ),
         ('<p>see equation <a href="#e3">(3)</a> above</p>', ["see equation (3) above"]),
         (
             '<p>word<sup><span><a href="#n1">1</a></span></sup> and<a href="#n"><sup>2</sup></a>'
@@ -54,6 +70,16 @@ def web(body, head=""):
             '<span class="pagebreak">  p.&nbsp;iv </span><span class="pageno">[Seite 12]</span>'
             '<b class="pagenum">{p12-13}</b>',
             ["Chapter 1", "He left."],
+        ),
+        (
+            '<div class="pagebreak" id="c1">\n<a id="p1"></a>\n<div class="orn">\n<img/>\n</div>\n<h2>\n'
+            "<span>I</span>\n</h2>\n<p>The chapter.</p></div><p>Second.</p>",
+            ["I", "The chapter.", "Second."],
+        ),
+        ('<div class="pagebreak"><h2>II</h2></div><div class="pagebreak">12</div><p>On.</p>', ["II", "On."]),
+        (
+            f'<p>a<sup><a href="#n">{"<b></b>" * 12}1</a></sup></p>',
+            ["a1"],
         ),
         (
             '<div class="pagebreak"><p>A whole chapter stands in it.</p></div>',
@@ -158,6 +184,43 @@ def test_title_author_and_language_are_stated():
 def test_xml_closes_what_html_does_not():
     body = b'<body><p>a<a id="x"/>b</p><script src="y"/><p>c</p></body>'
     assert paragraphs("html", b'<?xml version="1.0"?><html><head><title/></head>' + body) == ["ab", "c"]
+
+
+@pytest.mark.parametrize("name", ["a.xhtml", "a.XHT", "a.xhtml.gz"])
+def test_a_name_may_say_that_a_page_is_xml(name):
+    text = html.open(Held(b'<html><head><title/></head><body><p>a</p><script src="a.js"/><p>b</p>', name))
+    assert "".join(text.pieces()).split() == ["a", "b"]
+    text.close()
+
+
+BOMB = "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 9}'>" for n in range(1, 30))
+
+
+@pytest.mark.parametrize("xml", ["", '<?xml version="1.0"?>\n<!-- [ -->'])
+@pytest.mark.parametrize(
+    ("declared", "words", "found"),
+    [
+        ('\n<!ENTITY D "&#8212;">\n', "a&D;b", "a—b"),
+        (
+            "<!-- <!ENTITY D 'no'> --><!ENTITY D \"'\"><!ENTITY D 'x'><!ENTITY lt '&#38;#60;'>",
+            "&D;&lt;",
+            "'<",
+        ),
+        (f'<!ENTITY a0 "ha">{BOMB}<!ENTITY e SYSTEM "file:///etc/passwd">', "&a0;&a29;&e;", "ha&a29;&e;"),
+        (f'<!ENTITY D "{"x" * 99}"><!ENTITY E "{"x" * 101}">', "&D;&E;", f"{'x' * 99}&E;"),
+        ('<!ATTLIST html lang CDATA "en">', "a", "a"),
+    ],
+)
+def test_what_a_page_declares_in_brackets_is_no_text(xml, declared, words, found):
+    page = (
+        f"{xml}<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.1//EN' 'x.dtd' [{declared}]>\n<html><p>{words}</p>"
+    )
+    assert paragraphs("html", page.encode()) == [found]
+
+
+def test_entities_do_not_fill_the_memory():
+    page = f'<!DOCTYPE html [<!ENTITY D "{"x" * 99}">]><html><p>{"&D; " * 9999}</p>'
+    assert len(paragraphs("html", page.encode())[0]) < 2 * len(page) + 5000
 
 
 @pytest.mark.parametrize("content", [web(""), web("<img>"), web("<p hidden>x</p>"), b"<html>"])

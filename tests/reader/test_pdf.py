@@ -77,6 +77,24 @@ def test_a_paragraph_goes_on_over_the_page():
     assert len(joined(first, second)) == 2
 
 
+def test_columns_have_their_own_margins():
+    def column(indent, *rows):
+        return [(row, indent) if isinstance(row, str) else (row[0], row[1] + indent) for row in rows]
+
+    left = column(0, wide("One"), wide("two"), wide("three"), (wide("Four"), 15), wide("five"), wide("six"))
+    right = column(320, wide("seven"), "eight.", (wide("Nine"), 15), wide("ten"), wide("eleven"), "twelve")
+    title = sheet(
+        ("A title that is as wide as the page is, over both of its columns " + "x" * 60, 0), top=740
+    )
+    below = sheet(*column(0, wide("thirteen"), wide("fourteen"), "fifteen."), top=600)
+    after = sheet(*column(320, (wide("Sixteen"), 15), wide("seventeen")), top=600)
+    parts = joined(title + sheet(*left) + sheet(*right) + below + after)
+    words = [[word for word in part.split() if word.strip("x")] for part in parts]
+    assert [part[0] for part in words] == ["A", "One", "Four", "Nine", "thirteen", "Sixteen"]
+    assert words[2] == "Four five six seven eight.".split()
+    assert not any("\n" in part for part in parts)
+
+
 def test_running_heads_and_page_numbers_are_told_from_chapters():
     pages = []
     for number in range(1, 11):

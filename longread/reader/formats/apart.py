@@ -20,11 +20,12 @@ from typing import Any, BinaryIO
 
 from longread.errors import InputError, LongreadError, UnsupportedError
 from longread.reader.charset import Charset
-from longread.reader.files import CHUNK, Bytes
+from longread.reader.files import CHUNK, FULL, Bytes, no_room
 from longread.reader.formats.extract import Text
 
 SECONDS, PER_MEGABYTE = 120.0, 4.0
 MEMORY = 3 << 30
+_NO_ROOM = 3  # the exit code of a child that finds none for its text; Python's own are 1 and 2
 _ERRORS = {kind.__name__: kind for kind in (InputError, UnsupportedError)}
 _CODE = """
 import json, sys
@@ -43,10 +44,15 @@ def extract(form: str, data: Bytes, encoding: Charset | None, seconds: float | N
     seconds = seconds or SECONDS + PER_MEGABYTE * data.size / 1e6
     wish = {"form": form, "name": data.name, "encoding": encoding and vars(encoding), "seconds": seconds}
     command = [sys.executable, "-I", "-X", "utf8", "-c", _CODE, json.dumps(sys.path), json.dumps(wish)]
-    file = tempfile.TemporaryFile(prefix="longread-")  # noqa: SIM115 - closed by Text.close
+    try:
+        file = tempfile.TemporaryFile(prefix="longread-")  # noqa: SIM115 - closed by Text.close
+    except OSError:  # no folder that can be written to
+        raise no_room() from None
     try:
         with data.handle() as source:
             code = _run(command, source, file, seconds)
+        if code == _NO_ROOM:
+            raise no_room()
         found = _answer(file) if code == 0 else None
         if found is None:
             how = f"is not done after {seconds:,.0f} s" if code is None else "breaks off"
@@ -88,6 +94,15 @@ def _answer(file: BinaryIO) -> dict[str, Any] | None:
 
 def child() -> None:
     """The whole of the child: read the file on standard input, write its text to standard output."""
+    try:
+        _read_and_write()
+    except OSError as error:
+        if error.errno in FULL:
+            os._exit(_NO_ROOM)
+        raise
+
+
+def _read_and_write() -> None:
     wish = json.loads(sys.argv[2])
     _limit(wish["seconds"])
     encoding = wish["encoding"]

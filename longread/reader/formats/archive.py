@@ -8,8 +8,10 @@ the members mean.
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 import zipfile
 import zlib
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from longread.errors import InputError, UnsupportedError
@@ -45,6 +47,11 @@ class Archive:
         if len(self._zip.filelist) > _MEMBERS:
             self._zip.close()
             raise self.absurd(f"{len(self._zip.filelist):,} files")
+        self._members = dict(self._zip.NameToInfo)
+        for info in self._zip.filelist:
+            name = name_of(info)
+            for alias in (name, _composed(name), _composed(unquote(name))):
+                self._members.setdefault(alias, info)
 
     def __enter__(self) -> Archive:
         return self
@@ -53,7 +60,18 @@ class Archive:
         self._zip.close()
 
     def __contains__(self, member: str) -> bool:
-        return member in self._zip.NameToInfo
+        return self._found(member) is not None
+
+    def _found(self, member: str) -> zipfile.ZipInfo | None:
+        return self._members.get(member) or self._members.get(_composed(member))
+
+    def own(self, member: str) -> str:
+        """The name under which the archive has ``member``, or ``member`` where it has none.
+
+        Accents may be spelled otherwise, or spaces as in addresses, than where it is named.
+        """
+        info = self._found(member)
+        return name_of(info) if info else member
 
     def names(self) -> list[str]:
         """The members' names, in the archive's order."""
@@ -61,7 +79,7 @@ class Archive:
 
     def read(self, member: str) -> bytes:
         """The bytes of ``member``, at most ``PART`` of them."""
-        info = self._zip.NameToInfo.get(member)
+        info = self._found(member)
         if info is None:
             raise self.damaged(f"there is no {member[:200]!r} in it")
         if info.flag_bits & 1:
@@ -95,6 +113,20 @@ class Archive:
     def absurd(self, what: str) -> Absurd:
         """The error for an archive too large to be a book."""
         return Absurd(f"{self.name} claims {what}: no book does that", "name a book")
+
+
+def name_of(info: zipfile.ZipInfo) -> str:
+    """What a member is called: many programs write UTF-8 and do not say so."""
+    name = info.filename
+    if not info.flag_bits & 0x800 and not name.isascii():
+        with suppress(UnicodeError):
+            return name.encode("cp437").decode("utf-8")
+    return name
+
+
+def _composed(name: str) -> str:
+    """``name`` with each accent and its letter as one character: some systems keep names taken apart."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def resolve(base: str, href: str) -> tuple[str, str] | None:

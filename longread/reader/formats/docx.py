@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from longread.errors import InputError
+from longread.errors import InputError, UnsupportedError
 from longread.reader import magic
 from longread.reader.charset import Charset
 from longread.reader.files import Bytes
@@ -30,7 +30,8 @@ def recognises(name: str, head: bytes) -> bool:
 
 
 def open(data: Bytes, encoding: Charset | None = None) -> Text:
-    """The text in ``data``. Raises ``InputError`` for what is damaged or no Word document."""
+    """The text in ``data``. Raises ``InputError`` for what is damaged or no Word document,
+    ``UnsupportedError`` for one that only names others."""
     document = load(data)
     with Extract(data, NAME) as out:
         if encoding:
@@ -41,6 +42,11 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
             out.add(paragraph.text, paragraph.depth)
             if paragraph.title and len(title) < 3:
                 title.append(paragraph.text)
+        if not out.characters and out.left[wordml.EMBEDDED]:
+            raise UnsupportedError(
+                f"{data.name} holds nothing but embedded documents, which longread does not read",
+                "open it in a word processor and save it anew, which makes one document of them",
+            )
         _fields(document, out, " ".join(title))
         return out.text()
 
@@ -84,7 +90,7 @@ def notes_in(parts: Iterable[tuple[str, Any, Any]]) -> dict[tuple[str, str], Any
     notes: dict[tuple[str, str], Any] = {}
     for kind, _, root in parts:
         for node in root:
-            if wordml.local(node) == kind and not wordml.value(node, "type"):
+            if wordml.local(node) == kind and wordml.value(node, "type") in ("", "normal"):
                 notes.setdefault((kind, wordml.value(node, "id")), node)
     return notes
 

@@ -21,6 +21,7 @@ from longread.reader.formats.archive import Absurd, Archive
 from longread.reader.formats.extract import Extract, Text
 
 NAME = "epub"
+OTHERS = ("file of the reading order that is no page", "files of the reading order that are no pages")
 ASIDE = ("file beside the reading order", "files beside the reading order")
 _Place = tuple[int, int, str]
 _WORDS = re.compile(r"[^\W_]+")
@@ -43,8 +44,8 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
         if book.missing:
             out.notes.append(f"{book.missing} of the files that this EPUB names are not in it")
         wanted = {(entry.member, entry.fragment) for entry in entries}
-        if book.aside:
-            out.left[ASIDE] += book.aside
+        out.left[ASIDE] += book.aside
+        out.left[OTHERS] += book.others
         places = _write(archive, book, out, wanted, headings=not entries)
         for entry in entries:
             # A fragment that its page does not have leads to the page.

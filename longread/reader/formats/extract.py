@@ -19,7 +19,7 @@ from longread.errors import InputError
 from longread.reader import gutenberg
 from longread.reader.charset import Charset
 from longread.reader.document import Mark
-from longread.reader.files import CHUNK, Bytes
+from longread.reader.files import CHUNK, Bytes, unkept
 
 LONGEST = 1 << 29  # characters; the longest novels have 20 million
 _UTF8 = Charset("utf-8", "utf-8")
@@ -77,9 +77,7 @@ class Extract:
         try:
             self._file.write(text.encode("utf-8", "replace") + b"\n\n")
         except OSError as error:
-            raise InputError(
-                f"the text of {self.data.name} cannot be kept: {error.strerror or error}"
-            ) from None
+            raise unkept(f"the text of {self.data.name}", error) from None
         self.characters += len(text) + 2
         if depth:
             self.mark(text, depth, start, start + len(text))

@@ -17,12 +17,13 @@ from longread.reader import charset, magic
 from longread.reader.charset import Charset
 from longread.reader.decode import Damage, decode
 from longread.reader.files import Bytes
-from longread.reader.formats import markup
+from longread.reader.formats import gz, markup
 from longread.reader.formats.extract import Extract, Text
 
 NAME = "html"
 LARGEST = 1 << 25
-_ENDINGS = (".html", ".htm", ".xhtml", ".xht")
+_XML_ENDINGS = (".xhtml", ".xht")
+_ENDINGS = (".html", ".htm", *_XML_ENDINGS)
 _BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*|<!--.{0,300}?-->\s*)*<(?:!doctype\s+html|html)\b",
     re.I | re.S,
@@ -45,7 +46,7 @@ def open(data: Bytes, encoding: Charset | None = None) -> Text:
         )
     chosen, damage = encoding or encoding_of(data), Damage()
     content = decoded(data, chosen, damage)
-    tree = tree_of(content, data.name, xml=is_xml(content))
+    tree = tree_of(content, data.name, xml=is_xml(content, data.name))
     with Extract(data, NAME) as out:
         if note := damage.note(chosen):
             out.notes.append(note)
@@ -71,9 +72,9 @@ def decoded(data: Bytes, chosen: Charset | None = None, damage: Damage | None = 
     return content
 
 
-def is_xml(content: str) -> bool:
-    """Whether a page says that it is XML and may use its short form of empty elements."""
-    return content[:100].lstrip().startswith("<?xml")
+def is_xml(content: str, name: str) -> bool:
+    """Whether a page says, or a file's name, that it is XML and may use its short form of empty elements."""
+    return content[:100].lstrip().startswith("<?xml") or gz.bare(name.lower()).endswith(_XML_ENDINGS)
 
 
 def tree_of(content: str, name: str, xml: bool = False) -> LexborHTMLParser:

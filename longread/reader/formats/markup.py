@@ -8,6 +8,7 @@ translates a book walks it with the same ``blocks`` and so counts as the reader 
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from longread.errors import InputError
 from longread.reader import charset
 from longread.reader.decode import TOO_MANY, Damage
+from longread.reader.formats import doctype
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption "
@@ -26,12 +28,15 @@ BLOCKS = frozenset(
     "summary table tbody td tfoot th thead tr ul".split()
 )
 _SILENT = frozenset(
+    # The last three say once more, in another way, what stands beside them.
     "script style head title template svg iframe object noscript audio video canvas select button input "
-    "textarea rp rt rtc map frameset".split()
+    "textarea rp rt rtc map frameset annotation annotation-xml epub:case".split()
 )
 # Of these, what shows words where something else cannot be shown, or asks for some.
 _WORDY = frozenset("template iframe object noscript audio video canvas select button textarea".split())
 _HEADINGS = {f"h{depth}": depth for depth in range(1, 7)}
+_TITLES = ", ".join(_HEADINGS)
+_SMALL = 12  # nodes of an element that may be a mark or a number
 _LAYOUT = "table, h1, h2, h3, h4, h5, h6, p + p, div + div, p + div, div + p, ul, ol, pre, blockquote"
 _HIDDEN = re.compile(r"display\s*:\s*none", re.I)
 _NOTE_TYPE = re.compile(
@@ -90,7 +95,10 @@ class Block:
 
 def parse(markup: str, xml: bool = False) -> LexborHTMLParser:
     """The tree of a page; ``xml`` if it may use XML's short form of empty elements, and CDATA."""
-    return LexborHTMLParser(_uncovered(_CLOSED.sub(r"<\1\2></\1>", markup)) if xml else markup)
+    markup, entities = doctype.opened(markup)
+    if xml:
+        markup = _uncovered(_CLOSED.sub(r"<\1\2></\1>", markup))
+    return LexborHTMLParser(doctype.filled(markup, entities))
 
 
 def _uncovered(markup: str) -> str:
@@ -163,7 +171,7 @@ class _Walk:
         if tag in _SILENT:
             self.left[RUBY] += tag == "rt"
             self.left[IMAGES] += tag == "svg"
-            self.left[HIDDEN] += tag in _WORDY and bool(_short(node).strip())
+            self.left[HIDDEN] += tag in _WORDY and _speaks(node)
             return True
         if tag == "img":
             letter = (own.get("alt") or "").strip()
@@ -175,15 +183,10 @@ class _Walk:
         if not own and not (page and tag in ("nav", "footer")):
             return False
         if "hidden" in own or _HIDDEN.search(own.get("style") or ""):
-            self.left[HIDDEN] += bool(_short(node).strip())
+            self.left[HIDDEN] += _speaks(node)
             return True
         said = " ".join(own.get(name) or "" for name in ("class", "role", "epub:type"))
-        # A heading may be marked so too, for the page that it begins; what stands in a line is a number.
-        if (
-            said
-            and _PAGE_TYPE.search(said)
-            and (_PAGE.fullmatch(_short(node)) or (tag not in BLOCKS and len(_short(node)) < 20))
-        ):
+        if said and _PAGE_TYPE.search(said) and _is_page_number(node, tag):
             self.left[PAGES] += 1
             return True
         if tag == "a" and _is_note_mark(node, said):
@@ -246,9 +249,11 @@ class _Walk:
             self._ends = []
 
     def flush(self) -> Iterator[Block]:
-        """The block gathered so far, unless it is blank or a row of a table goes on."""
+        """The block gathered so far, unless it is blank; while a row goes on a space ends it."""
         if not self._row:
             yield from self._close()
+        elif not self._bare and self._parts[-1] != " ":
+            self._parts.append(" ")
 
     def _close(self) -> Iterator[Block]:
         text = "".join(self._parts)
@@ -259,11 +264,22 @@ class _Walk:
         self._breaks, self._ends = [], []
 
 
+def _is_page_number(node: LexborNode, tag: str) -> bool:
+    """Whether an element that is marked as the beginning of a page says no more than its number.
+
+    A heading or a chapter that begins there may be marked so too; what stands in a line is a number.
+    """
+    said = _short(node)
+    if said is None or tag in _HEADINGS or node.css_first(_TITLES) is not None:
+        return False
+    return bool(_PAGE.fullmatch(said)) or (tag not in BLOCKS and len(said) < 20)
+
+
 def _is_note_mark(node: LexborNode, said: str) -> bool:
     """Whether a link is the mark of a note, or leads back from one."""
     if "#" not in (node.attributes.get("href") or ""):
         return False
-    text = _short(node).strip()
+    text = (_short(node) or "").strip()
     if len(text) > 8 or (text and not _NOTE_MARK.fullmatch(text)):
         return False
     raised = any(at.tag == "sup" for at in around(node)) or node.css_first("sup") is not None
@@ -278,14 +294,20 @@ def around(node: LexborNode) -> Iterator[LexborNode]:
         at = at.parent
 
 
-def _short(node: LexborNode) -> str:
-    """The text of a small element; what is large is not looked through."""
-    parts = [
-        child.text_content or ""
-        for child, _ in zip(node.traverse(include_text=True), range(12), strict=False)
-        if child.tag == "-text"
-    ]
-    return "".join(parts)
+def _short(node: LexborNode) -> str | None:
+    """The text of a small element; None for a large one, which is not looked through."""
+    nodes = list(itertools.islice(node.traverse(include_text=True), _SMALL + 1))
+    if len(nodes) > _SMALL:
+        return None
+    return "".join(child.text_content or "" for child in nodes if child.tag == "-text")
+
+
+def _speaks(node: LexborNode) -> bool:
+    """Whether there are words in an element."""
+    return any(
+        child.tag == "-text" and (child.text_content or "").strip()
+        for child in node.traverse(include_text=True)
+    )
 
 
 def decoded(content: bytes, damage: Damage | None = None) -> str:

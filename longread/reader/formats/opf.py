@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
@@ -18,7 +18,14 @@ from longread.reader.formats import markup
 from longread.reader.formats.archive import Archive, resolve
 
 CONTAINER, ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
-_PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
+_PAGES = (
+    "application/xhtml+xml",
+    "text/html",
+    "application/x-dtbook+xml",
+    "text/x-oeb1-document",
+    "text/xml",
+    "application/xml",
+)
 _ENTRIES, _DEPTH = 50_000, 30
 
 
@@ -36,7 +43,8 @@ class Entry:
 class Package:
     """A book's parts. ``spine`` are the members with its text in order, ``nav`` and ``ncx`` the contents'.
 
-    ``missing`` counts the files that are named and not there, ``aside`` those beside the reading order.
+    ``missing`` counts the files that are named and not there, ``aside`` those beside the reading order,
+    ``others`` those of the reading order that are no pages.
     """
 
     path: str
@@ -46,6 +54,7 @@ class Package:
     ncx: str = ""
     missing: int = 0
     aside: int = 0
+    others: int = 0
 
 
 def package(archive: Archive) -> Package:
@@ -55,6 +64,7 @@ def package(archive: Archive) -> Package:
     items: dict[str, ElementTree.Element] = {}
     pages: dict[str, str] = {}
     aside: set[str] = set()
+    others: set[str] = set()
     for node in root.iter():
         name = _local(node)
         if name in ("title", "creator", "language") and node.text and node.text.strip():
@@ -62,22 +72,23 @@ def package(archive: Archive) -> Package:
         elif name == "item":
             items.setdefault(node.get("id", ""), node)
             if "nav" in (node.get("properties") or "").split():
-                found.nav = found.nav or _member(found.path, node)
-            if node.get("media-type") == "application/x-dtbncx+xml":
-                found.ncx = found.ncx or _member(found.path, node)
+                found.nav = found.nav or _member(archive, found.path, node)
+            if _kind(node) == "application/x-dtbncx+xml":
+                found.ncx = found.ncx or _member(archive, found.path, node)
         elif name == "itemref":
             item = items.get(node.get("idref", ""))
-            member = _member(found.path, item) if item is not None else ""
-            if item is not None and item.get("media-type", _PAGES[0]) not in _PAGES:
-                continue
+            member = _member(archive, found.path, item) if item is not None else ""
             if not member or member not in archive:
                 found.missing += 1
+            elif item is not None and _kind(item) not in _PAGES:
+                others.add(member)
             elif node.get("linear") != "no":
                 pages.setdefault(member, member)
             else:
                 aside.add(member)
     found.spine = list(pages)
     found.aside = len(aside - {*pages, found.nav})
+    found.others = len(others - {*pages})
     if not found.spine:
         raise archive.damaged("it names no chapter that is there")
     _refuse_drm(archive, found)
@@ -93,7 +104,7 @@ def contents(archive: Archive, book: Package) -> list[Entry]:
             except InputError:
                 continue  # contents that cannot be read do not make the book unreadable
             if entries:
-                return entries
+                return [replace(entry, member=archive.own(entry.member)) for entry in entries]
     return []
 
 
@@ -114,7 +125,7 @@ def xml(archive: Archive, member: str) -> ElementTree.Element:
 def _package_path(archive: Archive) -> str:
     for node in xml(archive, CONTAINER).iter():
         if _local(node) == "rootfile" and (place := resolve("", node.get("full-path", ""))):
-            return place[0]
+            return archive.own(place[0])
     raise archive.damaged(f"{CONTAINER} names no package")
 
 
@@ -126,7 +137,7 @@ def _refuse_drm(archive: Archive, book: Package) -> None:
     for node in xml(archive, ENCRYPTION).iter():
         if _local(node) == "CipherReference":
             place = resolve("", node.get("URI", ""))
-            if place and place[0] in words:
+            if place and archive.own(place[0]) in words:
                 raise UnsupportedError(
                     f"{archive.name} is locked with DRM: its chapters are encrypted",
                     "longread reads books without DRM; ask the seller for one",
@@ -183,6 +194,11 @@ def _local(node: ElementTree.Element) -> str:
     return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""
 
 
-def _member(base: str, item: ElementTree.Element) -> str:
+def _kind(item: ElementTree.Element) -> str:
+    """The media type of an item without its parameters; a page's where it states none."""
+    return (item.get("media-type") or _PAGES[0]).partition(";")[0].strip().lower()
+
+
+def _member(archive: Archive, base: str, item: ElementTree.Element) -> str:
     place = resolve(base, item.get("href", ""))
-    return place[0] if place else ""
+    return archive.own(place[0]) if place else ""

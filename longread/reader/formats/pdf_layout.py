@@ -18,6 +18,7 @@ from longread.reader import numerals
 from longread.reader.formats.pdf_pages import Line
 
 REACH = 6
+_ASIDE = 100  # lines before the first of a column that it is compared with
 _EDGE = 2  # lines at the head and foot of a page that may be running heads
 _NUMBER = re.compile(
     r"\W*(?:page|seite|p\.)?\s*(\d{1,5}|[ivxlcdm]{1,8})(?:\s*(?:of|/|von)\s*\d{1,5})?\W*", re.I
@@ -50,7 +51,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Left and right margin of a page's text, and the usual fall from line to line."""
+    """Left and right margin of a column's text, and the usual fall from line to line."""
 
     left: float
     right: float
@@ -130,7 +131,7 @@ class Joiner:
         self._last: Line | None = None
         self._before: Line | None = None
         self._seen: Page | None = None  # the page that the last line stands on
-        self._margins = Margins(0.0, 0.0, 0.0)  # and its margins
+        self._margins = Margins(0.0, 0.0, 0.0)  # and those of its column
 
     def page(self, page: Page, headings: dict[int, tuple[int, int]]) -> Iterator[Paragraph]:
         """The paragraphs that end on this page.
@@ -144,8 +145,8 @@ class Joiner:
         for _, line in body:
             if "-" in line.text and len(self._compounds) < 50_000:
                 self._compounds.update(word.casefold() for word in _COMPOUND.findall(line.text))
-        here, ends, following = _measure([line for _, line in body]), -1, [line for _, line in body[1:]]
-        for (index, line), after in zip_longest(body, following):
+        lines, ends = [line for _, line in body], -1
+        for (index, line), after, here in zip_longest(body, lines[1:], _margins(lines)):
             said = headings.get(index)
             inside = said is None and index <= ends
             if (
@@ -176,18 +177,18 @@ class Joiner:
         last = self._last
         if last is None:
             return False
-        new_page, final = self._seen is not page, bool(_FINAL.search(last.text[-_TAIL:]))
+        turned, final = here is not self._margins, bool(_FINAL.search(last.text[-_TAIL:]))
         size = min(last.size, line.size)
         if abs(last.size - line.size) > 0.15 * size:
             return not (last.text[-1:] == "-" or line.text[:1].islower())
         inset, before = line.left - here.left, last.left - self._margins.left
         fall = last.base - line.base
-        if not new_page and fall > 1.35 * here.gap:
+        if self._seen is page and fall > 1.35 * here.gap:
             return True
-        if not new_page and fall < -2 * size:  # the next column
+        if not turned and fall < -2 * size:  # what stands beside it, and is no column
             return final or inset > 0.5 * size
         if inset > 0.6 * size:
-            if new_page or inset > before + 0.5 * size:
+            if turned or inset > before + 0.5 * size:
                 return True
             if final and (after is None or after.left - here.left < 0.3 * size):
                 return True  # one paragraph of one line after another
@@ -217,6 +218,25 @@ class Joiner:
             self._parts.append("\n")  # verse, an address, a list: the line ended where its author ended it
         elif not (_CJK.match(held[-1:]) and _CJK.match(line.text[:1])):
             self._parts.append(" ")
+
+
+def _margins(lines: list[Line]) -> list[Margins]:
+    """For each line the margins of the column that it stands in; those of one column are one object."""
+    cuts, left = [0], 0.0
+    for at, (before, line) in enumerate(pairwise(lines), 1):
+        if line.base - before.base > 2 * line.size:
+            beside = [other for other in lines[max(at - _ASIDE, 0) : at] if other.base < line.base]
+            # Up again, and to the right of what stands below: a line or two may reach across.
+            turns = sum(other.right > line.left for other in beside) <= 0.1 * len(beside)
+        else:
+            turns = len(cuts) > 1 and line.left < left - 2 * line.size  # back to the left, below the columns
+        if turns:
+            cuts.append(at)
+        left = line.left if turns else min(left, line.left)
+    found: list[Margins] = []
+    for begin, end in pairwise([*cuts, len(lines)]):
+        found += [_measure(lines[begin:end])] * (end - begin)
+    return found
 
 
 def _measure(lines: list[Line]) -> Margins:

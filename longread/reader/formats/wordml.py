@@ -1,26 +1,30 @@
 """The body of a Word document as paragraphs, in the order in which they are read.
 
-Knows runs, tables, text boxes, notes, ruby and tracked changes. Knows nothing of files. What
+Knows runs, fields, tables, text boxes, notes, ruby and tracked changes. Knows nothing of files. What
 translates a document walks it with the same ``paragraphs`` and so counts as the reader does.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from longread.reader.formats.markup import IMAGES, NOTES, RUBY
+from longread.reader.formats.markup import HIDDEN, IMAGES, NOTES, RUBY
 
 DELETED = ("deleted passage", "deleted passages")
 CONTENTS = ("line of contents", "lines of contents")
+EMBEDDED = ("embedded document", "embedded documents")
 SIGNS = ("sign of a font of signs", "signs of fonts of signs")
 _TEXT = {"tab": " ", "ptab": " ", "cr": "\n", "noBreakHyphen": "-"}
 _SILENT = frozenset("rPr tblPr trPr tcPr sdtPr instrText delText delInstrText rt Fallback sectPr".split())
 # Word's old way to write Greek: letters of the font Symbol, at their places from F000 on or from 0.
 _GREEK = dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True))
 _GREEK |= dict(zip(range(0x61, 0x7B), "αβχδεφγηιϕκλμνοπθρστυϖωξψζ", strict=True))
+_HYPERLINK = re.compile(r"\s*HYPERLINK\b", re.IGNORECASE)
+_ENOUGH = 200  # characters of a field's code: its first word says what it is
 _HEADINGS = {f"heading {depth}": depth for depth in range(1, 10)}
 
 
@@ -28,13 +32,31 @@ _HEADINGS = {f"heading {depth}": depth for depth in range(1, 10)}
 class Paragraph:
     """A paragraph, a row of a table, or a note; a heading if ``depth`` is not 0.
 
-    ``nodes`` are the elements that hold its words, ``title`` whether it is set as the book's.
+    ``nodes`` are the elements that hold its words, ``title`` whether it is set as the book's. ``links``
+    names, for those of them that stand in a link written as a field, the sign that this field begins with.
     """
 
     text: str
     depth: int = 0
     title: bool = False
     nodes: list[Any] = field(default_factory=list)
+    links: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Field:
+    """A field whose end has not come yet: ``begin`` stands behind so many ``parts`` and ``nodes``.
+
+    ``shows`` is False in its code, True in what it shows. ``link`` is the sign that the innermost link
+    around its words begins with, its own or another's.
+    """
+
+    begin: Any
+    parts: int
+    nodes: int
+    link: Any
+    code: str = ""
+    shows: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,21 @@ def value(node: Any, name: str) -> str:
     return next((own for key, own in node.attrib.items() if key.rpartition("}")[2] == name), "")
 
 
+def is_link(code: str) -> bool:
+    """Whether the ``code`` of a field makes what it shows a link."""
+    return bool(_HYPERLINK.match(code))
+
+
+def is_hidden(run: Any) -> bool:
+    """Whether Word does not show the words of a ``w:r``."""
+    return any(
+        local(said) == "vanish" and value(said, "val") not in ("0", "false", "off")
+        for properties in run
+        if local(properties) == "rPr"
+        for said in properties
+    )
+
+
 def sign(node: Any) -> str:
     """The Greek letter that a ``w:sym`` is, "" for any other sign and any other element."""
     if local(node) != "sym" or value(node, "font").casefold() != "symbol":
@@ -129,6 +166,8 @@ class _Walk:
         self._known, self._left, self._notes = known, left, dict(notes)
         self._parts: list[str] = []
         self._nodes: list[Any] = []
+        self._links: dict[Any, Any] = {}
+        self._fields: list[_Field] = []
         self._after: list[Any] = []
         self._style = ""
         self._depth = 0
@@ -139,18 +178,32 @@ class _Walk:
             self._left[DELETED] += 1
         elif tag == "rt":
             self._left[RUBY] += 1
+        elif tag == "altChunk":
+            self._left[EMBEDDED] += 1
+        elif tag == "instrText":
+            self._turn(node)
         if not tag or tag in _SILENT or tag in ("del", "moveFrom"):
             return False
         if self.top is None:
             if tag == "p" or (tag == "tr" and _is_line(node)):
                 self.top = node.getnext() if _is_drop_cap(node) else node
                 self._parts, self._nodes, self._after, self._style, self._depth = [], [], [], "", 0
+                self._links, self._fields = {}, []
             return True
         if tag == "pPr":
             return self._read_properties(node)
+        if tag == "r" and is_hidden(node):
+            self._pass_over(node)
+            return False
         if tag == "t":
             self._parts.append(node.text or "")
             self._nodes.append(node)
+            if self._fields and self._fields[-1].link is not None:
+                self._links[node] = self._fields[-1].link
+        elif tag == "p":
+            self._fields = []
+        elif tag == "fldChar":
+            self._turn(node)
         elif tag == "br":
             self._parts.append("" if value(node, "type") in ("page", "column") else "\n")
         elif tag == "tc" and "".join(self._parts).strip():
@@ -172,6 +225,36 @@ class _Walk:
             self._parts.append(_TEXT.get(tag, ""))
         return True
 
+    def _pass_over(self, run: Any) -> None:
+        """Leave out the words of a run that is not shown; a field may begin or end there all the same."""
+        for child in run:
+            if local(child) in ("fldChar", "instrText"):
+                self._turn(child)
+        self._left[HIDDEN] += any(local(node) == "t" and (node.text or "").strip() for node in run.iter())
+
+    def _turn(self, node: Any) -> None:
+        """Begin a field, take its code, go on from it to what the field shows, or end it.
+
+        The words of fields within a code are part of it and no text. They are dropped when the code
+        ends, so that one without an end takes no word from a damaged paragraph.
+        """
+        kind = value(node, "fldCharType")
+        if local(node) == "instrText":
+            if self._fields and len(self._fields[-1].code) < _ENOUGH:
+                self._fields[-1].code += node.text or ""
+        elif kind == "begin":
+            around = self._fields[-1].link if self._fields else None
+            self._fields.append(_Field(node, len(self._parts), len(self._nodes), around))
+        elif self._fields and kind in ("separate", "end"):
+            latest = self._fields[-1]
+            if not latest.shows:
+                del self._parts[latest.parts :], self._nodes[latest.nodes :]
+                latest.shows = True
+                if is_link(latest.code):
+                    latest.link = latest.begin
+            if kind == "end":
+                self._fields.pop()
+
     def _read_properties(self, node: Any) -> bool:
         for child in node:
             if local(child) == "pStyle":
@@ -192,7 +275,9 @@ class _Walk:
             self._left[CONTENTS] += 1
             return None, self._after
         depth = 0 if row else self._depth or self._known.depths.get(self._style, 0)
-        return Paragraph(text, depth, self._style in self._known.titles, self._nodes), self._after
+        return Paragraph(
+            text, depth, self._style in self._known.titles, self._nodes, self._links
+        ), self._after
 
 
 def _is_drop_cap(paragraph: Any) -> bool:
@@ -208,7 +293,7 @@ def _is_drop_cap(paragraph: Any) -> bool:
 
 def _is_line(row: Any) -> bool:
     """Whether a row of a table is one line of words: no cell holds two paragraphs or a table."""
-    for cell in row:
+    for cell in row.iter():  # it may stand in a content control
         if local(cell) == "tc":
             tags = [local(node) for node in cell.iter()]
             if "tbl" in tags or "txbxContent" in tags or sum(tag == "p" for tag in tags) > 1:

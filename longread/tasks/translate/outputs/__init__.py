@@ -7,7 +7,7 @@ Knows which writer belongs to which ending. A writer is a module with
 ``write(translation, layout) -> Iterator[str] | Iterator[bytes]``
     the whole file in pieces, valid as it stands whatever share of the text is translated;
     ``layout`` is "target" or "bilingual". What puts paragraphs back into their source returns,
-    at the end, how many of them have no place there.
+    at the end, a ``place.Count``: how many of them have no place there, and what is left behind.
 
 A writer decides nothing by what stands in the text: names, markup and paths in it are words.
 """

@@ -74,7 +74,10 @@ def made(
         place = resolve(package.path, item.get("href", ""))
         if item.get("media-type") == "application/x-dtbncx+xml":
             _part(root, "spine").set("toc", item.get("id", ""))
-        if place and place[0] in drawn and "svg" not in (said := item.get("properties", "").split()):
+        member, said = archive.own(place[0]) if place else "", item.get("properties", "").split()
+        if member in package.spine:
+            item.set("media-type", _PAGE)  # EPUB 2 knew others
+        if member in drawn and "svg" not in said:
             item.set("properties", " ".join([*said, "svg"]))
     new[package.path] = _text(root)
     return new

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,20 +27,20 @@ _AMONG = tuple(_WORD + name for name in ("tab", "ptab", "br", "cr"))
 _HYPHENS = tuple(_WORD + name for name in ("noBreakHyphen", "softHyphen"))
 
 
-def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+def write(translation: Any, layout: str) -> Generator[bytes, None, place.Count | None]:
     """The whole document in one piece; made anew where none can be read again.
 
-    Returns how many translated paragraphs have no place in it.
+    Returns how many translated paragraphs have no place in it, None where it is made anew.
     """
     held = io.BytesIO()
     if not place.rewrites(translation, "docx"):
         _new(translation, layout).save(held)
         yield held.getvalue()
-        return 0
+        return None
     paragraphs = place.pairs(translation)
     count = write_docx(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
     yield held.getvalue()
-    return count.lost
+    return count
 
 
 def _new(translation: Any, layout: str) -> Any:
@@ -111,7 +111,7 @@ def _put(block: wordml.Paragraph, text: str, layout: str) -> bool:
         if nodes and layout == "bilingual":
             _add(nodes[-1], part)
         elif nodes:
-            _replace(nodes, part)
+            _replace(nodes, part, block.links)
     if layout != "bilingual" and any(sets):
         for node in block.nodes:
             if not (node.text or "").strip():
@@ -128,20 +128,22 @@ def _add(last: Any, text: str) -> None:
     added.addprevious(last.makeelement(f"{_WORD}br", {}))
 
 
-def _replace(nodes: list[Any], text: str) -> None:
+def _replace(nodes: list[Any], text: str, fields: Mapping[Any, Any]) -> None:
     """Set ``text`` in the place of what ``nodes`` say, in the look that most of their letters have.
 
-    Links stay where they are; one among other words is left a sign instead of its own.
+    Links stay where they are; one among other words is left a sign instead of its own. ``fields`` are
+    the links that are no elements around their words.
     """
+    own = {node: fields.get(node, _link(node)) for node in nodes}
     _clear_between(nodes)
-    free = [node for node in nodes if _link(node) is None] or nodes
+    free = [node for node in nodes if own[node] is None] or nodes
     looks: Counter[bytes] = Counter()
     for node in free:
         looks[_look(node)] += len(place.letters(node.text))
     main = max(free, key=lambda node: looks[_look(node)])  # the first of them
-    links = {_link(main)}
+    links = {own[main]}
     for node in nodes:
-        link = _link(node)
+        link = own[node]
         node.text = text if node is main else "" if link in links or link is None else LINK
         links.add(link)
         _unwrap(node)
@@ -149,8 +151,15 @@ def _replace(nodes: list[Any], text: str) -> None:
 
 
 def _link(node: Any) -> Any:
-    """The link that ``node`` stands in, or None."""
-    return next(node.iterancestors(f"{_WORD}hyperlink"), None)
+    """The element of a link that ``node`` stands in, or None."""
+    return next(
+        (
+            above
+            for above in node.iterancestors(f"{_WORD}hyperlink", f"{_WORD}fldSimple")
+            if wordml.local(above) == "hyperlink" or wordml.is_link(wordml.value(above, "instr"))
+        ),
+        None,
+    )
 
 
 def _look(node: Any) -> bytes:
@@ -171,7 +180,7 @@ def _clear_between(nodes: list[Any]) -> None:
             sign
             for sign in paragraph.iter(f"{_WORD}t", f"{_WORD}sym", *_AMONG, *_HYPHENS)
             if sign in held
-            or (sign.getparent().tag == f"{_WORD}r" and next(sign.iterancestors(f"{_WORD}p")) is paragraph)
+            or (_shown(sign.getparent()) and next(sign.iterancestors(f"{_WORD}p")) is paragraph)
         ]
         places = [at for at, sign in enumerate(signs) if sign in held]
         for at, sign in enumerate(signs):
@@ -182,6 +191,11 @@ def _clear_between(nodes: list[Any]) -> None:
                 or (among and wordml.value(sign, "type") not in ("page", "column"))
             ):
                 sign.getparent().remove(sign)
+
+
+def _shown(run: Any) -> bool:
+    """Whether an element is a run, of which the words can be seen."""
+    return run.tag == f"{_WORD}r" and not wordml.is_hidden(run)
 
 
 def _unwrap(node: Any) -> None:

@@ -16,30 +16,30 @@ from typing import Any, BinaryIO
 
 from longread.errors import InputError
 from longread.reader.formats import epub, gz, opf, stream
-from longread.reader.formats.archive import DAMAGE, Absurd, Archive
+from longread.reader.formats.archive import DAMAGE, Absurd, Archive, name_of
 from longread.tasks.translate.outputs import book, new_epub, pages, place
 
 BINARY = True
 _SIGNED = "META-INF/signatures.xml"  # what is signed there is no longer what it was
 
 
-def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+def write(translation: Any, layout: str) -> Generator[bytes, None, place.Count | None]:
     """The whole book, from a temporary file; made anew where no EPUB can be read again.
 
-    Returns how many translated paragraphs have no place in it.
+    Returns how many translated paragraphs have no place in it, and what of the book is not there.
     """
     import tempfile
 
     if not place.rewrites(translation, "epub"):
         yield from new_epub.write(translation, layout)
-        return 0
+        return None
     with tempfile.TemporaryFile(prefix="longread-") as held:
         paragraphs = place.pairs(translation)
         count = write_epub(translation.path, paragraphs, held, layout=layout, language=translation.tgt)
         held.seek(0)
         while chunk := held.read(1 << 18):
             yield chunk
-    return count.lost
+    return count
 
 
 def write_epub(
@@ -87,10 +87,10 @@ def write_epub(
                 made = book.made(archive, package, names, language=language, title=title, drawn=drawn)
                 for member, content in made.items():
                     new.writestr(_info(member), content)
-                _copy(old, new, {"mimetype", _SIGNED, *written, *made}, room=gz.most(data.size))
+                left = _copy(old, new, {"mimetype", *written, *made}, room=gz.most(data.size))
     finally:
         data.close()
-    return place.counted(spans, paragraphs)
+    return place.counted(spans, paragraphs)._replace(left=tuple(left.items()))
 
 
 def _page(archive: Archive, member: str) -> pages.Page | None:
@@ -110,43 +110,59 @@ def _blocks(archive: Archive, package: opf.Package) -> Iterator[str]:
             yield from (block.text for block in page.blocks)
 
 
-def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str], room: int) -> None:
-    """Every other member as it is; names that lead out of the archive stay behind, and what cannot be had.
+def _copy(old: zipfile.ZipFile, new: zipfile.ZipFile, done: set[str], room: int) -> dict[str, str]:
+    """Every other member as it is; those that stay behind, each with what is wrong with it.
 
     ``room`` is how many bytes they may unpack to, all together: what holds more was made to fill a disk.
     """
+    left: dict[str, str] = {}
     for info in old.infolist():
-        name = info.filename
-        if name in done or name.startswith("/") or ".." in name.split("/") or name.endswith("/"):
+        name = name_of(info)
+        if name in done or name.endswith("/"):
             continue
         done.add(name)
         # A picture with a wrong sum is shown by those who never look at the sum, and is none of ours to drop.
         unsummed = copy(info)
         del unsummed.CRC
-        size = _unpacked(old, unsummed, room)
-        if size is None:
+        wrong, size = _refused(info), 0
+        if not wrong:
+            wrong, size = _unpacked(old, unsummed, room)
+        if wrong:
+            left[name] = wrong
             continue
         room -= size
         stored = zipfile.ZIP_STORED if info.compress_type == zipfile.ZIP_STORED else zipfile.ZIP_DEFLATED
         with old.open(unsummed) as content, new.open(_info(name, stored), "w") as copied:
             shutil.copyfileobj(content, copied, 1 << 18)
+    return left
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, room: int) -> int | None:
-    """The bytes of a member, None where it cannot be read to its end or holds more than ``room``.
-
-    Half of one cannot be taken back from a new archive.
-    """
+def _refused(info: zipfile.ZipInfo) -> str:
+    """Why a member is not even opened, "" for one that may be."""
+    if info.filename == _SIGNED:
+        return "signs the book as it was"
+    if info.filename.startswith("/") or ".." in info.filename.split("/"):
+        return "leads out of the book"
+    if info.flag_bits & 1:
+        return "is encrypted"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a bound
-        return None
+        return "is packed as no EPUB is"
+    return ""
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, room: int) -> tuple[str, int]:
+    """What is wrong with a member, "" for nothing, and its bytes; it may hold ``room`` at most.
+
+    It is read to its end, since half of one cannot be taken back from a new archive.
+    """
     size = 0
     try:
         with archive.open(info) as content:
             while size <= room and (chunk := content.read(1 << 18)):
                 size += len(chunk)
     except (*DAMAGE, RuntimeError):
-        return None
-    return size if size <= room else None
+        return "is damaged", size
+    return ("" if size <= room else "grows as no book does"), size
 
 
 def _info(name: str, how: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:

@@ -20,16 +20,16 @@ from longread.tasks.translate.outputs import leaves, pages, place
 BINARY = True
 
 
-def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
+def write(translation: Any, layout: str) -> Generator[bytes, None, place.Count | None]:
     """The whole page in one piece; made anew where no page can be read again.
 
-    Returns how many translated paragraphs have no place in it.
+    Returns how many translated paragraphs have no place in it, None where it is made anew.
     """
     if not place.rewrites(translation, "html"):
         lines = [line for leaf in leaves.leaves(translation, layout) for line in leaf.lines]
         style = f"<style>{leaves.STYLE}</style>"
         yield leaves.page(leaves.name(translation), translation.tgt, lines, style).encode("utf-8", "replace")
-        return 0
+        return None
     held = io.BytesIO()
     count = write_html(
         translation.path,
@@ -40,7 +40,7 @@ def write(translation: Any, layout: str) -> Generator[bytes, None, int]:
         encoding=str(translation.document.get("encoding") or ""),
     )
     yield held.getvalue()
-    return count.lost
+    return count
 
 
 def write_html(
@@ -63,7 +63,7 @@ def write_html(
         content = html.decoded(data, _charset(data, encoding))
     finally:
         data.close()
-    xml = html.is_xml(content)
+    xml = html.is_xml(content, data.name)
     page = pages.Page(html.tree_of(content, str(source), xml), xml=xml, web=True)
     spans = place.found([block.text for block in page.blocks], paragraphs)
     for number, text in enumerate(place.said(spans, paragraphs)):

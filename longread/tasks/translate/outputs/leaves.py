@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
+from longread.tasks.extract.traits import counts_characters
 from longread.tasks.translate.outputs.place import direction
 from longread.tasks.translate.outputs.txt import marked
 from longread.tasks.translate.segments import Paragraph, Segment, Translation
@@ -88,7 +89,7 @@ def _blocks(
             yield f'<p class="source" {side}>{text(segment.source)}</p>'
             yield f"<{tag}>{_set(segment, translation)}</{tag}>"
         return
-    gap = "" if translation.tgt.split("-")[0] in ("zh", "ja") else " "
+    gap = "" if counts_characters(translation.tgt) else " "
     yield f"<{tag}>{gap.join(_set(segment, translation) for segment in segments)}</{tag}>"
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from longread.reader.files import Bytes, open_bytes
 from longread.reader.formats import gz
+from longread.reader.language import RIGHT_TO_LEFT, base_language
 
-RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi")
 _BAR = re.compile(r"\s*\|\s*")  # what the readers put between the cells of a row
 _AHEAD, _FAR = 50, 2000  # where a paragraph is not found: so many are looked for, in so many blocks
 
@@ -44,10 +44,14 @@ def source(path: str | Path) -> Bytes:
 
 
 class Count(NamedTuple):
-    """``placed`` blocks have their translation; of ``lost`` translated paragraphs none was found."""
+    """``placed`` blocks have their translation; of ``lost`` translated paragraphs none was found.
+
+    ``left`` are the files of a book that its translation is without, each with what is wrong with it.
+    """
 
     placed: int
     lost: int
+    left: tuple[tuple[str, str], ...] = ()
 
 
 def aligned(blocks: Sequence[str], paragraphs: Sequence[tuple[str, str]]) -> list[str | None]:
@@ -173,4 +177,4 @@ def letters(text: str) -> str:
 
 def direction(language: str) -> str:
     """``rtl`` or ``ltr``."""
-    return "rtl" if language.split("-")[0].lower() in RIGHT_TO_LEFT else "ltr"
+    return "rtl" if base_language(language) in RIGHT_TO_LEFT else "ltr"
