@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import OutputError
 from ..events import Done, Event, Planned
 from .interrupt import Stop
-from .job import PARTIAL, Place, Run
+from .job import PARTIAL, Place, Run, refuse_packed
 from .output import OutputFile
 from .render import answers, screen, streams
 from .render.clean import printable
@@ -31,6 +31,7 @@ class Translating(Run):
     def perform(self, file: str, place: Place, stop: Stop) -> int:
         """The job, as any other; 3 where segments were left untranslated or found no place."""
         self._lost = 0  # paragraphs
+        self._left: tuple[tuple[str, str], ...] = ()  # files of a book
         self._failed, self._written, self._cost, self._source = 0, 0.0, 0.0, file
         code = super().perform(file, place, stop)
         return PARTIAL if code == 0 and (self._failed or self._lost) else code
@@ -70,9 +71,8 @@ class Translating(Run):
     def _pieces(self, done: Done, kind: str) -> Iterator[Any]:
         from ..tasks.translate import outputs
 
-        self._lost = (
-            yield from outputs.writer(kind).write(done.result, self.own.get("layout", "target"))
-        ) or 0
+        count = yield from outputs.writer(kind).write(done.result, self.own.get("layout", "target"))
+        self._lost, self._left = (count.lost, count.left) if count is not None else (0, ())
 
     def _kind(self, file: str) -> str:
         """The source's own format, where a translation can be written in it."""
@@ -87,6 +87,7 @@ class Translating(Run):
         return outputs.kind_of(str(path), "txt")
 
     def _file(self, path: Path) -> OutputFile:
+        refuse_packed(path)
         binary = not (self.as_json or self.as_lines) and _binary(self._of(path))
         return OutputFile(path, self.force, binary)
 
@@ -102,6 +103,10 @@ class Translating(Run):
                 "keeps its own words there; -o FILE.txt holds them all",
                 "bold",
             )
+        if self._left:
+            from ..tasks.translate.report import without
+
+            self.screen.say(f"warning: {screen.unbroken(without(self._left))}", "bold")
         if written and os.path.isfile(written) and done.result.glossary:  # beside a device is no place
             self._glossary(Path(written.removesuffix(".partial")), done.result.glossary)
 

@@ -14,6 +14,7 @@ import pytest
 from longread import tasks
 from longread.cli import main
 from tests.cli.test_chat import CONTROL, Terminal, posix
+from tests.reader import builders
 from tests.tasks.conftest import loaded  # noqa: F401
 from tests.tasks.translating import Dictionary, english, story
 
@@ -68,6 +69,20 @@ def test_what_has_no_place_in_the_page_is_told(shell, tmp_path):
     code, _, err = shell("a.html", "-o", "b.html")
     assert code == 3 and "warning: 1 translated paragraph has no place" in err
     assert "陈先生" in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
+def test_files_of_a_book_that_stay_behind_are_told_and_change_no_exit_code(shell, tmp_path):
+    pages = {"a.xhtml": builders.page("T", "<p>王小明在河边。</p><p>老陈在市场。</p>")}
+    extra = {"../\x1b[31mout.png": b"no", "OEBPS/i.png": b"\x89PNG"}
+    (tmp_path / "a.epub").write_bytes(builders.package(pages, extra=extra))
+    code, _, err = shell("a.epub", "-o", "b.epub", "--src", "zh")
+    said = (
+        "warning: 1 file of the book is not in its translation: '../\\x1b[31mout.png' leads out of the book"
+    )
+    assert code == 0 and said in err and "\x1b" not in err
+    assert (
+        "of the book" not in shell("a.epub", "-o", "b.txt", "--src", "zh")[2]
+    )  # another format has no files
 
 
 def test_a_page_in_a_named_encoding_keeps_it_until_it_is_written(shell, tmp_path):

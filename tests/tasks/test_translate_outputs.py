@@ -196,7 +196,7 @@ def rewritten(folder, page, layout="target"):
     source, held = folder / "a.html", io.BytesIO()
     source.write_bytes(page.encode())
     pairs = [(words, "NEW") for words in paragraphs("html", page.encode())]
-    assert write_html(source, pairs, held, layout=layout, language="de") == (len(pairs), 0)
+    assert write_html(source, pairs, held, layout=layout, language="de") == (len(pairs), 0, ())
     return held.getvalue().decode()
 
 
@@ -223,6 +223,24 @@ def linked(*runs):
     return f"<w:hyperlink w:anchor='x'>{''.join(runs)}</w:hyperlink>"
 
 
+def turned(kind):
+    return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+
+def coded(code):
+    return f"<w:r><w:instrText xml:space='preserve'>{code}</w:instrText></w:r>"
+
+
+def fielded(*runs, code=' HYPERLINK "http://example.org/" '):
+    """``runs`` as what a field shows, its code before them."""
+    halves = [coded(code[: len(code) // 3]), coded(code[len(code) // 3 :])]  # as Word likes to tear it
+    return "".join((turned("begin"), *halves, turned("separate"), *runs, turned("end")))
+
+
+FIELD = ("{*}fldChar", "{*}instrText", "{*}fldSimple")
+ASIDE = said_as("a very long one of another look", "<w:i/>")
+
+
 @pytest.mark.parametrize(
     ("runs", "said"),
     [
@@ -238,6 +256,29 @@ def linked(*runs):
         ),
         (linked(said_as("The very long site")) + said_as(" is good."), ["↗", "NEW"]),
         (linked(said_as("All "), said_as("of it")), ["NEW", ""]),
+        (
+            said_as("See ") + fielded(said_as("the site"), said_as(" there")) + said_as(" now."),
+            ["NEW", "↗", "", ""],
+        ),
+        (fielded(said_as("The very long site")) + said_as(" is good."), ["↗", "NEW"]),
+        (fielded(said_as("All "), said_as("of it")), ["NEW", ""]),
+        (fielded(ASIDE) + said_as("and ") + fielded(ASIDE, code='hyperlink"#x"'), ["↗", "NEW", "↗"]),
+        # A page's number within a link is part of it; what counts pages is no link.
+        (fielded(said_as("page "), fielded(said_as("7"), code="PAGEREF x")) + said_as(":"), ["↗", "", "NEW"]),
+        (said_as("Page ") + fielded(said_as("7"), code=" PAGE ") + said_as(" is it."), ["NEW", "", ""]),
+        # The words of a field within a code stay what they are, and so does the code.
+        (
+            said_as("See ")
+            + fielded(said_as("this"), code="HYPERLINK ").replace(
+                turned("separate"), fielded(said_as("x.html"), code="REF y") + turned("separate"), 1
+            ),
+            ["NEW", "x.html", "↗"],
+        ),
+        (
+            '<w:fldSimple w:instr="HYPERLINK &quot;#x&quot;">' + ASIDE + "</w:fldSimple>" + said_as("so."),
+            ["↗", "NEW"],
+        ),
+        ('<w:fldSimple w:instr="TITLE">' + said_as("Book") + "</w:fldSimple>", ["NEW"]),
         (said_as("a ") + '<w:r><w:sym w:font="Symbol" w:char="F061"/></w:r>' + said_as(" b"), ["NEW", ""]),
     ],
 )
@@ -249,8 +290,13 @@ def test_words_stand_in_the_usual_look_of_word_and_links_stay(tmp_path, runs, sa
     with open(tmp_path / "b.docx", "wb") as file:
         pairs = [(paragraphs("docx", (tmp_path / "a.docx").read_bytes())[0], "NEW")]
         assert write_docx(tmp_path / "a.docx", pairs, file, language="de").placed == 1
-    texts = docx.Document(str(tmp_path / "b.docx")).element.body.iter("{*}t", "{*}sym")
-    assert [node.text or "" for node in texts] == said
+    before, after = (docx.Document(str(tmp_path / name)).element.body for name in ("a.docx", "b.docx"))
+    assert [node.text or "" for node in after.iter("{*}t", "{*}sym")] == said
+    fields = [[(node.text, *node.attrib.values()) for node in body.iter(*FIELD)] for body in (before, after)]
+    assert fields[0] == fields[1]
+    with open(tmp_path / "c.docx", "wb") as file:
+        write_docx(tmp_path / "a.docx", pairs, file, layout="bilingual", language="de")
+    assert paragraphs("docx", (tmp_path / "c.docx").read_bytes()) == [f"{pairs[0][0]}\nNEW"]
 
 
 def test_a_style_of_html_is_written_as_it_is(tmp_path):
@@ -297,7 +343,7 @@ def test_alignment_goes_on_after_what_is_not_there():
     found = place.aligned(blocks, [("Before.", "BEFORE."), *wanted])
     assert [at for at, text in enumerate(found) if text is None] == [3, 90, 92, 201]
     assert all(text in (None, blocks[at].upper()) for at, text in enumerate(found))
-    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4)
+    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4, ())
     gap = place.aligned(blocks, wanted[:50] + wanted[120:])
     assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
     lost = [(f"Not line {number}.", "") for number in range(70)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -207,7 +209,7 @@ def test_learning_resumes_from_its_save_and_ends_with_the_same_adapter(loaded, b
     assert not _files("saves-*/*/state.json")
 
 
-def _start(loaded, book: Path, home: Path) -> int:
+def _start(loaded, book: Path, home: Path, script=_fickle, **more) -> int:
     """Translate in a child, forked so that nothing need be loaded again; its process id."""
     sys.stdout.flush()
     child = os.fork()
@@ -218,9 +220,9 @@ def _start(loaded, book: Path, home: Path) -> int:
 
         def slow(asked):
             time.sleep(0.004)
-            return _fickle(asked)
+            return script(asked)
 
-        run(loaded, book, Dictionary(loaded.encoder, slow))
+        run(loaded, book, Dictionary(loaded.encoder, slow), **more)
         os._exit(0)
     except BaseException:
         os._exit(1)
@@ -262,6 +264,80 @@ def test_killed_and_resumed_is_unbroken(loaded, book, tmp_path):
 def test_fifty_kills(loaded, book, tmp_path):
     book.write_text(story(200), encoding="utf-8")
     _trial(loaded, book, tmp_path, 50)
+
+
+def _number(asked):
+    return int("".join(filter(str.isdigit, asked.source)))
+
+
+def _half(asked):
+    return "**" if _number(asked) % 2 else None
+
+
+def _stubborn(asked):
+    """A third of what failed fails again, and the rest follows from seed and context."""
+    return "**" if _number(asked) % 6 == 3 else _fickle(asked)
+
+
+AGAIN = [
+    ({"wish": {"retry_failed": True}}, 20),
+    ({"part": "50%-100%", "options": {"fresh": True, "seed": 5}}, 20),
+]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(("again", "length"), AGAIN)
+def test_a_round_that_is_killed_goes_on_where_it_stopped(loaded, book, tmp_path, monkeypatch, again, length):
+    run(loaded, book, Dictionary(loaded.encoder, _half))
+    begun, killed = data_dir(), tmp_path / "killed"
+    shutil.copytree(begun, killed)
+    first = Dictionary(loaded.encoder, _stubborn)
+    whole = run(loaded, book, first, **again)
+    failed = [segment for segment in segments(whole) if not segment.ok]
+    assert len({*first.sources()}) == length and len(failed) > 2
+
+    monkeypatch.setenv("LONGREAD_HOME", str(killed))
+    (path,) = _files()
+    before = path.read_bytes().count(b"\n")
+    child, patience = _start(loaded, book, killed, _stubborn, **again), time.monotonic() + 60
+    while path.read_bytes().count(b"\n") < before + length // 2 and time.monotonic() < patience:
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    kept = {json.loads(line)["source"] for line in path.read_bytes().splitlines()[before:]}
+    assert length // 2 <= len(kept) < length
+
+    hand = Dictionary(loaded.encoder, _stubborn)
+    assert segments(run(loaded, book, hand, **again)) == segments(whole)
+    assert not kept & {*hand.sources()} and len({*hand.sources()}) == length - len(kept)
+    assert kept & {segment.source for segment in failed}  # what failed twice is not tried a third time
+    # That round is over: whoever asks again gets another.
+    hand = Dictionary(loaded.encoder, _stubborn)
+    run(loaded, book, hand, **again)
+    assert len({*hand.sources()}) == (len(failed) if "wish" in again else length)
+
+
+def test_a_round_that_was_stopped_is_that_of_the_same_wish_alone(loaded, book):
+    run(loaded, book, Dictionary(loaded.encoder, _half))
+
+    def again(stop=None, script=_half, **more):
+        hand = Dictionary(loaded.encoder, script)
+        run(loaded, book, hand, stop=stop, **more)
+        return {*hand.sources()}
+
+    retry = {"wish": {"retry_failed": True}}
+    assert len(again(_after(30), **retry)) == 15
+    assert len(again(options={"seed": 5}, **retry)) == 20  # another draw of the dice
+    assert len(again(**retry)) == 20  # which had the last word: nothing is left of the round before
+    assert len(again(_after(30), **retry)) == 15
+    assert not again()  # whoever only wants what there is ends nothing
+    assert len(again(lambda asked: False, None, **retry)) == 5
+    assert len(again(**retry)) == 15
+    fresh = {"options": {"fresh": True}}
+    assert len(again(_after(30), None, **fresh)) == 30
+    assert len(again(_after(10), None, part="50%-100%", **fresh)) == 10
+    # Of the whole's round nothing counts that the part's has done again since.
+    assert len(again(script=None, **fresh)) == 20
 
 
 def test_a_model_that_learns_goes_on_as_if_it_had_never_stopped(loaded, tmp_path, monkeypatch):

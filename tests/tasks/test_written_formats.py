@@ -117,7 +117,11 @@ def test_elements_with_a_prefix_are_declared_or_left_out(tmp_path):
     )
     source = builders.write(tmp_path / "a.epub", builders.package({"a.xhtml": page}))
     with open(tmp_path / "b.epub", "wb") as file:
-        assert write_epub(source, [("Three x.", "Drei.")], file, layout="bilingual", language="de") == (1, 0)
+        assert write_epub(source, [("Three x.", "Drei.")], file, layout="bilingual", language="de") == (
+            1,
+            0,
+            (),
+        )
     said = member(tmp_path / "b.epub", "OEBPS/a.xhtml")
     root = etree.fromstring(said.encode())
     assert "and two" in said and "y:z" not in said and "q:r" not in said and "urn:no" not in said
@@ -343,7 +347,7 @@ def test_tabs_breaks_and_hyphens_of_words_that_are_gone_go_too(tmp_path):
     document.save(tmp_path / "a.docx")
     with open(tmp_path / "b.docx", "wb") as file:
         pairs = [("well-known and on", "bekannt\x0b und\x00 weiter")]
-        assert write_docx(tmp_path / "a.docx", pairs, file, language="de", title="T\x01") == (1, 0)
+        assert write_docx(tmp_path / "a.docx", pairs, file, language="de", title="T\x01") == (1, 0, ())
     after = Document(str(tmp_path / "b.docx"))
     signs = [etree.QName(node).localname for node in after.paragraphs[0]._p.iter("{*}tab", "{*}br", "{*}t")]
     assert signs == ["tab", "tab", "t", "t", "t", "br", "t", "br"]
@@ -389,5 +393,5 @@ def test_a_page_in_another_encoding_is_read_as_it_was_and_says_utf_8(tmp_path):
         pairs = [("Привет, мир.", "Hello.")]
         count = write_html(source, pairs, file, language="en", encoding="windows-1251")
     said = (tmp_path / "b.html").read_text("utf-8")
-    assert count == (1, 0) and "<p>Hello.</p><p>Два.</p>" in said
+    assert count == (1, 0, ()) and "<p>Hello.</p><p>Два.</p>" in said
     assert said.count("charset") == 1 and '#"><meta charset="utf-8"><title>' in said

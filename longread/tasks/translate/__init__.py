@@ -117,6 +117,6 @@ def _distrusted(name: str, trust: Trust) -> str:
 
 
 def _other(detected: str, pair: Pair) -> bool:
-    from longread.tasks.extract.traits import base_language
+    from longread.reader.language import base_language
 
     return detected != "und" and base_language(detected) != base_language(pair.src)

@@ -13,9 +13,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from longread.engine.decode import Ended
-from longread.reader.language import detect
+from longread.reader.language import base_language, detect
 from longread.tasks.abstract.guards import fault
-from longread.tasks.extract.traits import base_language, counts_characters
+from longread.tasks.extract.traits import counts_characters
 from longread.tasks.prompts import language_name
 from longread.tasks.translate.numbers import missing_number
 from longread.tasks.translate.segments import weight

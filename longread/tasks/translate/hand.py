@@ -110,14 +110,13 @@ class Hand:
         import torch
 
         assert self._policy is not None
-        policy, window = self._policy, self._session.shape.window
+        policy = self._policy
         with torch.no_grad():
             rest = torch.tensor(ids, dtype=torch.int64, device=self._session.backbone.device)
             blocks = []
             if policy.seen == 0 and policy.sinks:
                 blocks, rest = [rest[: policy.sinks]], rest[policy.sinks :]
-            # Half a window at a time: attention's memory stays small.
-            for block in (*blocks, *rest.split(max(1, window // 2))):
+            for block in (*blocks, *rest.split(policy.stride)):
                 if len(block):
                     policy.forward(block)
                     policy.commit()

@@ -8,7 +8,8 @@ Knows one folder a translation, below ``translations`` in the data folder:
          lock           held by whoever writes
 
 A segment that was translated again has a second line, and the last one counts; a failure
-takes no translation's place. Knows nothing of how a segment came to be.
+takes no translation's place. A line may bear the name of the round that tried it again, until a
+line says that this round is over. Knows nothing of how a segment came to be.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Journal:
         self._lines: dict[int, Segment] = {}  # what became of each at last
         self._sound: dict[int, Segment] = {}  # what each was translated as at last
         self._given_up: Counter[int] = Counter()
+        self._rounds: dict[int, str] = {}  # which unfinished round had the last word on each
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -49,19 +51,28 @@ class Journal:
         So what failed under one glossary is what it was before without it.
         """
         for found in (self._sound.get(piece.number), self._lines.get(piece.number)):
-            same = found is not None and (found.paragraph, found.source) == (piece.paragraph, piece.source)
-            if same and (not found.ok or fits(found)):
+            if found is not None and _is_of(found, piece) and (not found.ok or fits(found)):
                 return found
         return None
 
-    def add(self, number: int, segment: Segment) -> None:
-        """Keep ``segment``; it is on the disk when this returns."""
-        self._note(number, segment)
-        line = json.dumps({"n": number, **vars(segment)}, ensure_ascii=False) + "\n"
-        try:
-            files.append(self.folder / _LINES, line.encode("utf-8", "replace"))
-        except OSError as error:
-            raise files.unwritable(self.folder, error) from error
+    def tried(self, piece: Piece, again: str) -> Segment | None:
+        """What became of ``piece`` in the round ``again``, which was stopped; None where it did not come so
+        far, and where another run has translated the piece since."""
+        found = self._lines.get(piece.number)
+        mine = self._rounds.get(piece.number) == again
+        return found if mine and found is not None and _is_of(found, piece) else None
+
+    def add(self, number: int, segment: Segment, again: str = "") -> None:
+        """Keep ``segment``, of the round ``again`` if it was tried in one; it is on the disk when this
+        returns."""
+        self._note(number, segment, again)
+        self._append({"n": number, **vars(segment)} | ({"round": again} if again else {}))
+
+    def close(self, again: str) -> None:
+        """The round ``again`` is over: the next one of this name tries everything anew."""
+        if again in self._rounds.values():
+            self._end(again)
+            self._append({"over": again})
 
     def rounds(self, piece: Piece) -> int:
         """How often ``piece`` was given up."""
@@ -76,30 +87,53 @@ class Journal:
         for line in data[:whole].splitlines():
             try:
                 record = json.loads(line)
-                number, fields = record.pop("n"), Segment(**record)
+                if "over" in record:
+                    self._end(record["over"])
+                    continue
+                number, again = record.pop("n"), record.pop("round", "")
+                fields = Segment(**record)
                 if (
                     type(number) is not int
                     or type(fields.paragraph) is not int
                     or type(fields.ok) is not bool
                 ):
                     raise ValueError
-                if not all(isinstance(text, str) for text in (fields.source, fields.target, fields.why)):
+                texts = (fields.source, fields.target, fields.why, again)
+                if not all(isinstance(text, str) for text in texts):
                     raise ValueError
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 self.damaged += 1
                 continue
-            self._note(number, fields)
+            self._note(number, fields, again)
 
-    def _note(self, number: int, segment: Segment) -> None:
+    def _note(self, number: int, segment: Segment, again: str) -> None:
         self._lines[number] = segment
+        if again:
+            self._rounds[number] = again
+        else:
+            self._rounds.pop(number, None)
         if segment.ok:
             self._sound[number] = segment
         self._given_up[number] += not segment.ok
+
+    def _end(self, again: str) -> None:
+        self._rounds = {number: held for number, held in self._rounds.items() if held != again}
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False) + "\n"
+        try:
+            files.append(self.folder / _LINES, line.encode("utf-8", "replace"))
+        except OSError as error:
+            raise files.unwritable(self.folder, error) from error
 
     def _open(self) -> None:
         self._load()
         files.append(self.folder / _LINES, b"")
         files.sync_folder(self.folder)
+
+
+def _is_of(segment: Segment, piece: Piece) -> bool:
+    return (segment.paragraph, segment.source) == (piece.paragraph, piece.source)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import re
 
 from longread.errors import UnsupportedError, UsageError
 from longread.model.catalog import Entry
-from longread.tasks.extract.traits import base_language
+from longread.reader.language import base_language
 from longread.tasks.prompts import language_name
 from longread.tasks.translate.checks import Pair
 

@@ -1,6 +1,6 @@
 """What is said about a translation: at its end, and where it is not begun.
 
-Knows counts and words. Knows nothing of how they are shown.
+Knows counts and words, and how the names of a book's files are told. Knows nothing of how they are shown.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from longread.tasks.translate.segments import Piece, Segment
 from longread.tasks.translate.translator import Translator
 
 TRIAL = 10  # segments
+_NAMED, _LONGEST = 3, 60  # files that are told by name, and the characters of one
 
 
 def remarks(done: Sequence[Segment], translator: Translator, pair: Pair) -> Iterator[str]:
@@ -35,6 +36,24 @@ def remarks(done: Sequence[Segment], translator: Translator, pair: Pair) -> Iter
             f"{translator.counts.unlisted:,} times a name could not be told to the model: the window had no "
             "room for all names of a block"
         )
+
+
+def without(left: Sequence[tuple[str, str]]) -> str:
+    """What is said of the files of a book that its translation is without, each with what is wrong with it.
+
+    The names are the book's own words: signs in them that nobody sees are spelt out.
+    """
+    said = [f"{_quoted(name)} {wrong}" for name, wrong in left[:_NAMED]]
+    if len(left) > _NAMED:
+        said.append(f"and {len(left) - _NAMED:,} more")
+    files = "1 file of the book is" if len(left) == 1 else f"{len(left):,} files of the book are"
+    return f"{files} not in its translation: {', '.join(said)}"
+
+
+def _quoted(name: str) -> str:
+    """``name`` between marks; of a long one beginning and end, which says what it is."""
+    half = _LONGEST // 2
+    return repr(name if len(name) <= _LONGEST else f"{name[:half]}…{name[-half:]}")
 
 
 class Trial:

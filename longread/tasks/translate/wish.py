@@ -49,6 +49,22 @@ class Wish:
 
     def lessons(self, job: reading.Job) -> str:
         """The name of the folder for what an adapter learned: one for each order of lessons."""
+        return f"saves-{_digest(self._order(job))}"
+
+    def again(self, job: reading.Job) -> str:
+        """The name of a round that tries again what is there already, "" for a run that does not.
+
+        All that its tries follow from: who asks for the same again wants it to go on, and who asks for
+        anything else, such as another seed, wants another round.
+        """
+        if not (job.options.fresh or self.retry_failed):
+            return ""
+        return _digest([*self._order(job), job.options.fresh, job.options.seed])
+
+    def _order(self, job: reading.Job) -> list[Any]:
         order: list[Any] = [job.start, job.end, self.retry_failed, self.corrections.pairs()]
-        order += [[term.source, term.target] for term in self.given]
-        return f"saves-{hashlib.sha256(json.dumps(order).encode()).hexdigest()[:8]}"
+        return order + [[term.source, term.target] for term in self.given]
+
+
+def _digest(said: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]

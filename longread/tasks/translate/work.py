@@ -84,6 +84,7 @@ class Work:
         write: Write | None,
     ) -> None:
         self._job, self._loaded, self._wish, self._journal = job, loaded, wish, journal
+        self._again = wish.again(job)
         self._chat = chat_of(loaded)
         self._hand = Hand(session, self._chat.stop_ids)
         document = job.document
@@ -139,6 +140,8 @@ class Work:
             partial = True
             if not self._done:
                 raise Interrupted("stopped before the first sentence was translated") from None
+        if not partial and self._journal is not None:
+            self._journal.close(self._again)
         job.tally.seconds["translating"] = job.tally.seconds.get("translating", 0.0) + self._busy
         for text in remarks(self._done, self.translator, self._wish.pair):
             yield job.warn(text)
@@ -185,8 +188,12 @@ class Work:
         corrected = self._corrected.get(piece.number)
         if corrected is not None:
             return Segment(piece.paragraph, piece.source, corrected, True, "")
-        if self._journal is None or self._job.options.fresh:
+        if self._journal is None:
             return None
+        # What this round tried before it was stopped is not tried a second time.
+        tried = self._journal.tried(piece, self._again)
+        if tried is not None or self._job.options.fresh:
+            return tried
         # Terms may have been added since: what they touch is done again.
         given, words = self.translator.glossary.given, self.translator.glossary.words
         found = self._journal.get(piece, lambda it: not lacks(it.target, it.source, given, wish.pair, words))
@@ -198,7 +205,7 @@ class Work:
         if fresh and self._journal is not None:
             # A trial that fails must leave no failures: the next run is a new trial.
             if segment.ok or self._trial.over:
-                self._journal.add(piece.number, segment)
+                self._journal.add(piece.number, segment, self._again)
             else:
                 self._unsure.append((piece.number, segment))
         size = weight(piece.source)
@@ -218,7 +225,7 @@ class Work:
         if not (self._wish.anyway or self._trial.passed):
             raise untrusted(self._loaded.name, self._trial, self.translator)
         for number, segment in self._unsure:
-            self._journal.add(number, segment)
+            self._journal.add(number, segment, self._again)
         self._unsure.clear()
 
     def _corrections(self) -> Iterator[Event]:
