@@ -97,13 +97,10 @@ def _read(policy: KVPolicy, prompt_ids: Sequence[int], device: torch.device) -> 
         if len(ids) < policy.sinks:
             raise ValueError(f"a prompt of {len(ids)} tokens is shorter than the {policy.sinks} sinks")
         parts = [ids[: policy.sinks], ids[policy.sinks :]]
-    # Half a window at a time: attention's memory stays small, and a policy without a cache has room for
-    # the past.
-    step = max(1, (policy.window - policy.sinks) // 2)
     hidden = None
     with torch.no_grad():
         for part in parts:
-            for block in part.split(step) if len(part) else ():
+            for block in part.split(policy.stride) if len(part) else ():
                 hidden = policy.forward(block)
                 policy.commit()
     return hidden[-1:]

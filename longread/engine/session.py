@@ -16,6 +16,7 @@ from longread_kernels import dispatch
 from torch import Tensor
 
 from longread.config import Memory
+from longread.engine.randomness import bring_back, cards, randomness
 from longread.engine.shape import Shape
 from longread.engine.shrink import undone
 from longread.errors import ModelError
@@ -103,8 +104,7 @@ class Session:
     def __enter__(self) -> Session:
         with ExitStack() as stack:
             stack.enter_context(self.backbone.attached())
-            on_gpu = [self.backbone.device] if self.backbone.device.type == "cuda" else []
-            stack.enter_context(torch.random.fork_rng(devices=on_gpu))
+            stack.enter_context(torch.random.fork_rng(devices=cards(self.backbone.device)))
             torch.manual_seed(self._seed)
             if self.memory.learn:
                 recipe = recipe_class(self.memory.recipe)
@@ -243,7 +243,7 @@ class Session:
         """All that the next block depends on, as tensors by name; empty before the first block."""
         if self.policy is None:
             return {}
-        found = {"first": self._first, "previous": self._previous, "random": torch.get_rng_state()}
+        found = {"first": self._first, "previous": self._previous, **randomness(self.backbone.device)}
         if self._last is not None:
             found["last"] = self._last
         parts = {"kv": self.policy, "recipe": self.recipe}
@@ -268,7 +268,7 @@ class Session:
 
         self._first, self._previous = state["first"].to(device), state["previous"].to(device)
         self._last = state["last"].to(device) if "last" in state else None
-        torch.set_rng_state(state["random"].cpu())
+        bring_back(state, device)
         if "shrunk" in state:
             self.part, window = (value or None for value in state["shrunk"].tolist())
             self.shape = replace(self.shape, window=window)

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import torch
-
+from longread.engine.randomness import bring_back, randomness
 from longread.errors import ModelError
 from longread.model.room import SMALLEST_BLOCK, SMALLEST_WINDOW
 from longread.model.shortage import is_shortage, release
@@ -33,7 +32,8 @@ def undone(session: Session, tokens: int) -> Iterator[None]:
     ``OutOfMemory`` when memory runs out: what was random is undone, and so is a step. ``ModelError``
     where it ran out while the window was being moved, which cannot be undone.
     """
-    random, lora, recipe = torch.get_rng_state(), session.lora, session.recipe
+    device, lora, recipe = session.backbone.device, session.lora, session.recipe
+    random = randomness(device)
     steps, before = lora.steps if lora else 0, None
     # Of several steps the first may stand when the second fails; the very first one makes AdamW's moments.
     if recipe is not None and (recipe.steps > 1 or not steps):
@@ -48,7 +48,7 @@ def undone(session: Session, tokens: int) -> Iterator[None]:
     if not short:
         return
     # Not in the handler: there the error's traceback holds every tensor of the pass that failed.
-    torch.set_rng_state(random)
+    bring_back(random, device)
     if lora is not None:
         lora.steps = steps
         if before is not None:
@@ -72,7 +72,7 @@ def shrink(session: Session) -> str:
     # What is encoded behind a window for its gradient is as large as the window, however small the block.
     by_window = not session.policy.stateful or (recipe is not None and not recipe.grad)
     part = session.part or shape.block
-    if not by_window and part // 2 >= min(SMALLEST_BLOCK, shape.block // 2):
+    if not by_window and part // 2 >= max(1, min(SMALLEST_BLOCK, shape.block // 2)):
         session.part = part // 2
         return f"memory ran out: from here on a block is read in parts of {session.part:,} tokens"
     window = shape.window // 2

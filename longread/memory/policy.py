@@ -69,6 +69,16 @@ class KVPolicy(ABC):
         """Keep no more than a smaller ``window`` from now on."""
 
     @property
+    def stride(self) -> int:
+        """Tokens of a prompt that are run at once: half a window, so that attention's memory stays small and
+        a policy without a cache has room for the past; fewer where the frequencies of rotation follow from
+        the length, which kept keys and new ones together must then not exceed."""
+        half = max(1, (self.window - self.sinks) // 2)
+        if self.stateful and self.backbone.length_dependent:
+            return max(1, min(half, self.backbone.trained_length - self.window))
+        return half
+
+    @property
     @abstractmethod
     def seen(self) -> int:
         """Tokens of the stream committed so far."""

@@ -103,6 +103,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset("mr mrs ms miss dr st prof sir lady lord mme mlle".split())
 # What stands before a word that has its capital by its place; the point of a title ends no sentence.
 _OPENS = re.compile(r"(?:\A|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bProf)[.!?…:])\W*\Z")
+_QUOTES = ('"', "'", "“", "‘", "«", "—")  # what is said begins with a capital
+_NEXT = re.compile(r"\s+([^\W\d_])[^\W\d_]")  # the word after; "I" is no name
 # Where capitals mark more than names, or none.
 _NO_NAMES = frozenset({"de", "zh", "ja"})
 
@@ -200,9 +202,37 @@ def _introduction(
     """Where a person or place is met first and what is said there, if the question is only about it."""
     if not names or terms != {term for _, parts in names for term in parts}:
         return None
-    met = sorted(index.search(question, _MANY, start, end), key=lambda hit: hit.start)
-    said = zip(met, index.terms([hit.text for hit in met]), strict=True)
-    return next(((hit, words) for hit, words in said if terms <= {*words}), None)
+    found = sorted(index.search(question, _MANY, start, end), key=lambda hit: hit.start)
+    said = zip(found, index.terms([hit.text for hit in found]), strict=True)
+    met = [(hit, words) for hit, words in said if terms <= {*words}]
+    spelled = [_Spelled(name) for name, _ in names]
+    # Who is called Will is not met where the verb is, nor where a question begins with it.
+    common = any(name.small.search(hit.text) for hit, _ in met for name in spelled)
+    for stands in (_Spelled.beyond_its_place, _Spelled.capital) if common else (_Spelled.capital,):
+        for hit, words in met:
+            if all(stands(name, hit.text) for name in spelled):
+                return hit, words
+    return next(iter(met), None)  # a book may know no capitals
+
+
+class _Spelled:
+    """A name as a text may have it: in small letters, with its capital, with a capital by its place."""
+
+    def __init__(self, name: str) -> None:
+        self.small = re.compile(rf"\b{re.escape(name.lower())}\b")
+        self._named = re.compile(rf"\b{re.escape(name[0])}(?i:{re.escape(name[1:])})\b")
+
+    def capital(self, text: str) -> bool:
+        return self._named.search(text) is not None
+
+    def beyond_its_place(self, text: str) -> bool:
+        """Whether it is more than a sentence's first word somewhere: within one, or before another name."""
+        for match in self._named.finditer(text):
+            after = _NEXT.match(text, match.end())
+            before = text[: match.start()]
+            if (after and after[1].isupper()) or not (before.endswith(_QUOTES) or _OPENS.search(before)):
+                return True
+        return False
 
 
 def _names(index: Index, question: str) -> list[tuple[str, list[str]]]:

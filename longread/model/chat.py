@@ -51,6 +51,8 @@ class Chat:
         self._folder = Path(folder)
         self._encoder = encoder
         self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        self._tokenizer.no_padding()  # as it was set for training
+        self._tokenizer.no_truncation()
         self._fixed = set(self._tokenizer.get_added_tokens_decoder())
         config = _read_json(self._folder / "tokenizer_config.json")
         self._names = _special_names(config, _read_json(self._folder / "special_tokens_map.json"))

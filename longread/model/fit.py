@@ -123,7 +123,10 @@ def figures(config: Mapping[str, Any]) -> Figures:
     return Figures(
         width=width,
         layers=first("num_hidden_layers", "n_layer", "n_layers") or 0,
-        inner=first("intermediate_size", "ffn_hidden_size", "n_inner") or 4 * width,
+        # Where only some layers are mixtures, "intermediate_size" is that of the others.
+        inner=(experts and first("moe_intermediate_size"))
+        or first("intermediate_size", "ffn_hidden_size", "n_inner")
+        or 4 * width,
         heads=heads,
         kv=first("num_key_value_heads", "num_kv_heads") or heads,
         dim=first("head_dim") or width // heads,
@@ -160,13 +163,18 @@ def needs(
     learn: bool = True,
     stateful: bool = True,
     checkpointed: bool = False,
+    behind: bool = False,
+    kernel: bool = False,
     parameters: int | None = None,
 ) -> Needs:
     """Peak bytes of reading with a model of this config; ``rank`` counts where ``learn`` holds.
 
     ``stateful`` is False for a model that is read in chunks without a cache, ``checkpointed``
-    holds where layers run again for the gradient. ``parameters`` are counted in the weights
-    themselves; without them they are reckoned.
+    holds where layers run again for the gradient, ``behind`` where a block is learned by encoding
+    the whole window again (the ``paper`` recipe, and what a model has written itself), ``kernel``
+    where attention keeps no matrix of scores. ``parameters`` are counted in the weights themselves;
+    without them they are reckoned. Of the adapter there are weights, gradients and AdamW's two moments,
+    and beside them the watch's copy of all but the gradients, in float32.
     """
     m = figures(config)
     rows = sizes.block if stateful else sizes.window
@@ -175,33 +183,43 @@ def needs(
     kept = sizes.window + max(sizes.block, sizes.window // 4) if stateful else 0
     cache = 2 * m.layers * m.kv * m.dim * kept * bytes_a_value
     adapter = adapter_parameters(config, rank) if learn else 0
+    how = (bytes_a_value, rank, learn, checkpointed, kernel)
+    activations = _activations(m, rows, seen, *how)
+    if learn and behind:
+        activations = max(activations, _activations(m, sizes.window, 0, *how))
     return Needs(
         weights=(parameters or parameter_count(config)) * bytes_a_value,
         cache=cache,
-        activations=_activations(m, rows, seen, bytes_a_value, rank, learn, checkpointed),
-        adapter=adapter * 16,
+        activations=activations,
+        adapter=adapter * (16 + 12),
     )
 
 
 def _activations(
-    m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool, checkpointed: bool
+    m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool, checkpointed: bool, kernel: bool
 ) -> int:
     """Bytes beside weights, cache and adapter while a block of ``rows`` tokens is read: what backward needs
-    of every layer, or of one and the others' inputs, or, without learning, what attention holds of two."""
+    of every layer, or of one and the others' inputs, or, without learning, what one tile of attention or
+    one MLP holds."""
     tile = min(rows, _TILE)
     keys = seen + tile if seen else rows
-    attention = m.heads * rows * keys  # softmax's rows, kept for the gradient
-    copies = 2 * m.kv * m.dim * keys * -(-rows // tile) + 2 * rows * m.heads * m.dim
-    working = m.heads * tile * keys
+    tiles = -(-rows // tile)
+    heads = 2 * rows * m.heads * m.dim
+    score = 0 if kernel else value if value == 4 else value + 4  # softmax is computed in float32
+    working = m.heads * tile * keys * score
+    near = 0 if kernel else 2 * m.kv * m.dim * keys  # a tile's keys and values, joined
     if not learn:
-        return (2 * (attention + copies) + working + 4 * rows * m.width) * value + _TEXT
+        inner = 3 * rows * max(1, m.chosen) * m.inner
+        return 2 * working + (max(near + heads, inner) + 4 * rows * m.width) * value + _TEXT
+    attention = working * rows // tile  # softmax's rows, kept for the gradient
+    copies = near * tiles + heads
     # The residual stream before each norm, and its norm; gate, its activation, up, and their product.
     linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.chosen * m.inner + 7 * rank)
     norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
     logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
-    saved = attention + copies + linear + norms
-    saved = saved + m.layers * rows * m.width if checkpointed else m.layers * saved
-    return (saved + 2 * working + 3 * rows * m.inner) * value + logits * 4 + _TEXT
+    saved = attention + (copies + linear + norms) * value
+    saved = saved + m.layers * rows * m.width * value if checkpointed else m.layers * saved
+    return saved + 2 * working + 3 * rows * m.inner * value + logits * 4 + _TEXT
 
 
 def speed(

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +137,7 @@ def _blob(file: Any, endpoint: str) -> Blob:
     return Blob(file.rfilename, size, digest, large)
 
 
-def _bring(offer: _Offer, endpoint: str, folder: Path) -> Iterator[Event]:
+def _bring(offer: _Offer, endpoint: str, folder: Path) -> Generator[Event, None, int]:
     """Every file of the offer, the small ones first; returns how many bytes were fetched."""
     from huggingface_hub.utils import build_hf_headers
 

@@ -193,10 +193,6 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
                 **parts,
                 **where,
             )
-    except torch.OutOfMemoryError:
-        raise ModelError(
-            f"there is no memory for {found.name}", "use a smaller model, or --device cpu"
-        ) from None
     except (KeyError, ValueError) as error:
         kind = found.config.get("model_type", "?")
         if "auto_map" in found.config or "trust_remote_code" in str(error):
@@ -210,6 +206,10 @@ def _from_pretrained(found: Found, dtype: torch.dtype, **parts: Any) -> nn.Modul
             "use another model, or a newer transformers",
         ) from None
     except Exception as error:  # safetensors and transformers raise many kinds for damaged files
+        if is_shortage(error):
+            raise ModelError(
+                f"there is no memory for {found.name}", "use a smaller model, or --device cpu"
+            ) from None
         raise ModelError(
             f"the weights in {found.folder} cannot be loaded: {_first_line(error)}",
             MEND,

@@ -12,6 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from longread.errors import ModelError
@@ -37,6 +38,12 @@ class Machine:
     def bytes_a_value(self) -> int:
         """Of a weight: float32 on a CPU, bf16 on an accelerator (model/load.py, pick_dtype)."""
         return 2 if self.gpu else 4
+
+    @property
+    def kernels(self) -> bool:
+        """Whether attention will run in a kernel of ours, as far as can be told without torch: a card before
+        compute capability 8.0 counts too, and shrinks its sizes when memory runs out."""
+        return bool(self.gpu) and find_spec("triton") is not None
 
     @property
     def room(self) -> int:
@@ -75,6 +82,18 @@ def memory_on(device: str) -> Machine:
         cards = cards[:1]
     spare = max(0, memory() - _OWN)
     return Machine(sum(room for _, room in cards), cores(), 0.0, gpu=cards[0][0], spare=spare)
+
+
+def taken(device: str, dtype: str) -> tuple[str, str]:
+    """The device, with its number, and the number format that are meant by ``device`` and ``dtype``: what
+    "auto" takes as far as it can be told without torch (``model/load.py`` decides), the rest as it stands."""
+    if device == "auto":
+        apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+        device = "cuda" if accelerator() is not None else "mps" if apple else "cpu"
+    kind, _, number = device.partition(":")
+    if dtype == "auto":
+        dtype = "bfloat16" if kind == "cuda" else "float32"
+    return (kind if kind == "cpu" else f"{kind}:{number or 0}"), dtype
 
 
 def refuse_device(device: str) -> None:

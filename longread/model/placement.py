@@ -33,16 +33,25 @@ def device_map(model: nn.Module, rooms: Sequence[int], needs: Needs) -> dict[str
     beside = (needs.cache + needs.adapter) / max(len(layers), 1)
     left = [room - needs.activations for room in rooms]
     left[0] -= int((count[model] - sum(count[layer] for layer in layers)) * value)
-    if sum(left) < needs.weights + needs.cache + needs.adapter:
-        left[0] -= needs.cache + needs.adapter  # what waits is at work there
-        beside = 0
+    sizes = [(name, count.get(module)) for name, module in _parts(model, "", set(layers))]
+    # What waits is at work on the first card, and so are its keys and its adapter: the more waits, the less
+    # of the card is left for layers that stay.
+    for waiting in range(len(layers) + 1):
+        free = [left[0] - int(waiting * beside), *left[1:]]
+        found = _filled(free, [(name, n if n is None else n * value + beside) for name, n in sizes])
+        if sum(place == "cpu" for place in found.values()) <= waiting:
+            break
+    return found
+
+
+def _filled(left: list[int], sizes: Sequence[tuple[str, float | None]]) -> dict[str, int | str]:
+    """Layers of so many bytes put where so many are ``left``, in order; what is no layer has no size."""
     found: dict[str, int | str] = {}
     at = 0
-    for name, module in _parts(model, "", set(layers)):
-        if module not in count:
+    for name, size in sizes:
+        if size is None:
             found[name] = 0
             continue
-        size = count[module] * value + beside
         while at < len(left) and left[at] < size:
             at += 1
         found[name] = at if at < len(left) else "cpu"

@@ -20,6 +20,8 @@ def prefix_of(found: Found) -> tuple[list[int], bool]:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(found.folder / "tokenizer.json"))
+    tokenizer.no_padding()  # as it was set for training
+    tokenizer.no_truncation()
     if found.entry is not None and found.entry.learned_sink:
         token = tokenizer.token_to_id(found.entry.learned_sink)
         if token is None:  # without it the stream would begin with no sink at all

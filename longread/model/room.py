@@ -84,6 +84,8 @@ def fit(
             learn=memory.learn,
             stateful=stateful,
             checkpointed=checkpointed,
+            behind=memory.recipe == "paper",
+            kernel=machine.kernels,
             parameters=parameters,
         )
         wanted = wanted or took.total

@@ -9,8 +9,8 @@ import gc
 
 import torch
 
-# The CPU's allocator and Apple's have no error of their own.
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
+# The CPU's allocator, Apple's, and the libraries that a card's products run in have no error of their own.
+_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
 
 
 def is_shortage(error: BaseException) -> bool:

@@ -19,9 +19,5 @@ def way_of_attention(device: torch.device, dtype: torch.dtype) -> tuple[str, str
     """The name of the way that a block of a plain model would take on ``device``, and why."""
     q = torch.zeros(1, 2, 1, 64, dtype=dtype, device=device)
     k = q[:, :1]
-    choose = getattr(op, "implementation", None)
-    if choose is not None:
-        way = choose(q, k, k)
-    else:
-        way = "one_node" if op.one_node.fits(q, k, None, None, None) else "reference"
-    return way, _WHY.get(way, "its own choice")
+    way = op.implementation(q, k, k)
+    return way, _WHY[way]

@@ -30,6 +30,7 @@ SHORTAGES = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     MemoryError(),
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
 ]
 
 
@@ -127,6 +128,14 @@ def test_the_window_shrinks_when_parts_are_not_enough(limited):
         with pytest.raises(ModelError, match="although a block was read in parts") as error:
             _read(session, blocks(1))
         assert "--no-learn" in error.value.hint and not isinstance(error.value, OutOfMemory)
+
+
+def test_a_block_of_one_token_leaves_only_the_window():
+    backbone = Backbone(tiny_model("llama", num_hidden_layers=1))
+    with Session(backbone, [1], Shape(1, 48, 4), Memory(learn=False)) as session:
+        _read(session, blocks(2))
+        assert shrink(session) == "memory ran out: from here on the window has 24 tokens"
+        assert session.part is None
 
 
 def test_a_narrowed_cache_is_the_smaller_window():

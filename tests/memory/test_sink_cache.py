@@ -7,6 +7,7 @@ import torch
 from transformers import DynamicCache
 
 from longread.config import Memory
+from longread.engine.decode import generate_ids
 from longread.engine.shape import shape_for
 from longread.errors import ModelError
 from longread.memory.policy import make_policy
@@ -100,17 +101,21 @@ def test_any_block_size_gives_the_token_by_token_cache(exact, sinks, block):
     assert (ours - expected).abs().max() < 1e-11 * expected.abs().max()
 
 
-@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
-def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch):
-    """At the sizes that such a model is given. Past its length the newest keys would be rotated by other
-    frequencies than the rest, and a block would not be what its tokens are one by one."""
+def _by_length(kind: str):
+    """A model of trained length 64 whose frequencies follow from the length."""
     rope, more = {"rope_type": kind, "rope_theta": 10000.0, "factor": 4.0}, {"max_position_embeddings": 64}
     if kind == "longrope":
         rope |= {"original_max_position_embeddings": 64, "short_factor": [1.0] * 4, "long_factor": [3.0] * 4}
         more = {"max_position_embeddings": 256, "original_max_position_embeddings": 64}
-    model = tiny_model(
-        "phi3" if kind == "longrope" else "llama", rope_parameters=rope, sliding_window=None, **more
-    )
+    family = "phi3" if kind == "longrope" else "llama"
+    return tiny_model(family, rope_parameters=rope, sliding_window=None, **more)
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch):
+    """At the sizes that such a model is given. Past its length the newest keys would be rotated by other
+    frequencies than the rest, and a block would not be what its tokens are one by one."""
+    model = _by_length(kind)
     backbone, ids = Backbone(model), _ids(300)
     shape = shape_for(backbone, Memory(), 1, learned_sink=False)
     whole, highest = backbone.hidden, []
@@ -128,6 +133,25 @@ def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch
     assert (blocks - tokens).abs().max() < 1e-4 * tokens.std()
     with pytest.raises(ModelError, match="positions mean the same"):
         shape_for(backbone, Memory(window=64), 1, learned_sink=False)
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_where_frequencies_depend_on_length_no_prompt_leaves_it(kind, monkeypatch):
+    """A prompt is run in larger steps than a text is read in."""
+    backbone, ids = Backbone(_by_length(kind)), _ids(300).tolist()
+    shape = shape_for(backbone, Memory(), 1, learned_sink=False)
+    whole, highest = backbone.hidden, []
+
+    def hidden(ids, positions, attend):
+        highest.append(int(positions.max()))
+        return whole(ids, positions, attend)
+
+    monkeypatch.setattr(backbone, "hidden", hidden)
+    policy = make_policy("sink", backbone, window=shape.window, sinks=4)
+    with backbone.attached():
+        assert len(list(generate_ids(policy, backbone, ids, max_tokens=2))) == 2
+    assert max(highest) < backbone.trained_length == 64
+    assert make_policy("sink", Backbone(tiny_model("llama")), window=48, sinks=4).stride == 22
 
 
 def test_rebasing_the_running_positions_changes_nothing(exact, monkeypatch):

@@ -19,6 +19,7 @@ import torch
 from longread.config import Memory
 from longread.engine.session import Session
 from longread.engine.shape import shape_for
+from longread.memory.behind import learn_behind
 from longread.memory.policy import make_policy
 from longread.model import fit
 from longread.model.load import load_model
@@ -54,6 +55,9 @@ SHAPES = {
     "plain": ("smollm3", shape(1024, 4096, 8, 16, 4, 4096), 4096, 1024, False),
 }
 TWICE = {"wide-twice": "wide", "granite-twice": "granite"}  # the same with checkpointed layers
+BEHIND = {
+    "wide-behind": "wide"
+}  # the same, and a block is learned behind a whole window, as what is written is
 
 
 def resident(key: str) -> int:
@@ -66,7 +70,7 @@ def measured(name: str) -> tuple[int, int]:
     """Planned and measured bytes of a shape."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    family, config, window, block, learn = SHAPES[TWICE.get(name, name)]
+    family, config, window, block, learn = SHAPES[(TWICE | BEHIND).get(name, name)]
     memory = Memory(window=window, block=block, learn=learn)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -92,18 +96,22 @@ def measured(name: str) -> tuple[int, int]:
                 session.step(part)
                 if number >= wanted:
                     break
+            if name in BEHIND:
+                ids = loaded.encoder.encode("".join(text.text(0, 8 * window)))[:window]
+                learn_behind(session.lora, loaded.backbone, torch.tensor(ids), block, 1)
         peak = resident("VmHWM") - before
         planned = fit.needs(
             json.loads((folder / "config.json").read_text(encoding="utf-8")),
             fit.Sizes(block, window),
             learn=learn,
             checkpointed=name in TWICE,
+            behind=name in BEHIND,
         )
     return planned.total, peak
 
 
 if __name__ == "__main__":
-    for each in (*SHAPES, *TWICE):
+    for each in (*SHAPES, *TWICE, *BEHIND):
         planned, peak = measured(each)
         if each != "warm-up":
             print(json.dumps({"shape": each, "planned": planned, "measured": peak}), flush=True)

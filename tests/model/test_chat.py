@@ -147,6 +147,18 @@ def test_harmless_messages_are_encoded_as_the_stock_tokenizer_does(kind, templat
     assert _chat(folder).ids(messages) == _stock(folder, messages)
 
 
+def test_how_it_was_padded_in_training_is_no_part_of_a_prompt(tmp_path):
+    """Tokenizers are saved with the padding and the length that they were last used with."""
+    tokenizer = _byte_level()
+    folder = _save(tmp_path / "model", tokenizer, CHATML)
+    expected = _chat(folder)
+    tokenizer.enable_padding(direction="left", length=16)
+    tokenizer.enable_truncation(4)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    found = _chat(folder)
+    assert found.ids(PLAIN) == expected.ids(PLAIN) and found.stop_ids == expected.stop_ids
+
+
 def test_the_bundled_template(tmp_path):
     folder = find_model("pocket").folder
     chat = _chat(folder)

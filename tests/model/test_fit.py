@@ -22,7 +22,8 @@ def test_the_parts_of_pocket_by_hand():
     needs = fit.needs(POCKET, SIZES)
     assert needs.weights == pytest.approx(5_163_120 * 4, rel=1e-3)
     assert needs.cache == 2 * 4 * 1 * 64 * (1024 + 256) * 4
-    assert needs.adapter == 287_744 * 16  # as models show counts them from the modules themselves
+    # The number is what models show counts from the modules; weights, gradients, AdamW and the watch.
+    assert needs.adapter == 287_744 * (16 + 12)
     assert needs.total == needs.weights + needs.cache + needs.activations + needs.adapter
 
 
@@ -34,6 +35,32 @@ def test_what_costs_more_is_planned_as_more():
     assert fit.needs(POCKET, fit.Sizes(512, 1024)).activations > base.activations
     assert fit.needs(POCKET, SIZES, bytes_a_value=2).weights * 2 == base.weights
     assert fit.needs(POCKET, SIZES, stateful=False).cache == 0
+    assert fit.needs(POCKET, SIZES, behind=True).activations > base.activations
+    for learn in (False, True):
+        sizes = {"sizes": fit.Sizes(1024, 4096), "learn": learn}
+        float32 = fit.needs(POCKET, **sizes).activations
+        half = fit.needs(POCKET, **sizes, bytes_a_value=2).activations
+        kernel = fit.needs(POCKET, **sizes, bytes_a_value=2, kernel=True).activations
+        assert kernel < half / 2 and half > float32 / 2  # softmax is float32, its product is not
+
+
+def test_a_mixture_is_as_large_as_its_experts():
+    """Qwen3-30B-A3B: 30.5 billion parameters; "intermediate_size" is that of layers it does not have."""
+    config = {
+        "model_type": "qwen3_moe",
+        "hidden_size": 2048,
+        "num_hidden_layers": 48,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 4,
+        "head_dim": 128,
+        "intermediate_size": 6144,
+        "moe_intermediate_size": 768,
+        "num_experts": 128,
+        "num_experts_per_tok": 8,
+        "vocab_size": 151936,
+        "tie_word_embeddings": False,
+    }
+    assert fit.parameter_count(config) == pytest.approx(30.5e9, rel=0.01)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from longread.errors import UnsupportedError
+from longread.errors import ModelError, UnsupportedError
 from longread.memory.policy import make_policy
 from longread.model.load import load_model
 from tests.tiny import tiny_folder
@@ -29,3 +29,17 @@ def test_code_that_comes_with_a_model_is_never_run(tmp_path, kind):
         with pytest.raises(UnsupportedError, match="code of its own"):
             load_model(str(folder), make_policy)
     assert not trace.exists()
+
+
+def test_a_model_too_large_for_the_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    """Whoever is told so would fetch gigabytes again, for nothing."""
+    import transformers
+
+    def short(*_, **__):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+
+    folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", short)
+    with pytest.raises(ModelError, match="no memory") as caught:
+        load_model(str(folder), make_policy)
+    assert "smaller model" in caught.value.hint

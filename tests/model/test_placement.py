@@ -38,7 +38,13 @@ def test_layers_fill_the_cards_in_order_and_the_rest_waits(tmp_path):
     assert [found[f"model.layers.{i}"] for i in range(4)] == [0, 0, 1, "cpu"]
     assert {found["model.embed_tokens"], found["model.norm"], found["lm_head"]} == {0}
     crowded = device_map(model, [rest + 2 * one, one], _needs(model, beside=one // 2))
-    assert [crowded[f"model.layers.{i}"] for i in range(4)] == [0, 1, "cpu", "cpu"]
+    assert [crowded[f"model.layers.{i}"] for i in range(4)] == [0, "cpu", "cpu", "cpu"]
+    # Nothing waits that has room, and no card holds more than it has: keys and adapter lie by their layer.
+    each = one + one // 4
+    roomy = device_map(model, [rest + 2 * each, 2 * each], _needs(model, beside=one // 2))
+    assert [roomy[f"model.layers.{i}"] for i in range(4)] == [0, 0, 1, 1]
+    close = device_map(model, [rest + 2 * each, 2 * each - 4], _needs(model, beside=one // 2))
+    assert [close[f"model.layers.{i}"] for i in range(4)] == [0, 1, "cpu", "cpu"]
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gpt_neox"])

@@ -46,6 +46,16 @@ def test_it_is_the_stock_tokenizers_habit(tmp_path, habit, kind, flag):
     assert whole[: whole.index(plain[0])] == expected
 
 
+def test_padding_of_the_files_is_none_of_the_prefix(tmp_path):
+    folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
+    before = prefix_of(Found("tiny", folder, {}, None))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_padding(direction="left", length=16)
+    tokenizer.enable_truncation(8)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    assert prefix_of(Found("tiny", folder, {}, None)) == before
+
+
 def test_a_learned_sink_that_is_no_token_is_said_to_be_none(tmp_path):
     folder = tiny_folder(tmp_path / "model", "llama", num_hidden_layers=1)
     entry = replace(find_model("pocket").entry, learned_sink="<|turn|>")

@@ -69,13 +69,29 @@ def test_what_fails_is_tried_once_and_told_once():
     assert ran() == ["another.kernel", "op.reference"]
 
 
-def test_running_out_of_memory_is_not_the_kernels_fault():
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("full"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_running_out_of_memory_is_not_the_kernels_fault(error):
     def kernel() -> int:
-        raise torch.OutOfMemoryError("full")
+        raise error
 
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(type(error)):
         dispatch.attempt("op", CPU, kernel, lambda: 7)
     assert not dispatch.failed
+
+
+def test_a_kernel_too_large_for_the_device_is_a_failure():
+    def kernel() -> int:
+        raise RuntimeError("out of resource: shared memory, Required: 245760, Hardware limit: 101376")
+
+    assert dispatch.attempt("op", CPU, kernel, lambda: 7) == 7
+    assert dispatch.failed and dispatch.news()
 
 
 def test_the_user_is_told_by_the_next_block():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from longread_kernels.sink_attention import one_node, reference, sink_attention
@@ -121,6 +123,23 @@ def test_one_node_agrees_with_the_reference(case, groups, batch):
         q, _, _, *q_sink = learned
         plain_call = sink_attention(q, *past, q_sink=q_sink[0] if q_sink else None, **options)
     assert torch.allclose(plain_call, found[1][0], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(("learns", "most"), [(False, 2), (True, 8)])
+def test_one_node_holds_a_tile_at_a_time_unless_it_will_go_back(learns, most, monkeypatch):
+    softmax, made, held = torch.softmax, [], []
+
+    def spied(*args, **kwargs):
+        result = softmax(*args, **kwargs)
+        made.append(weakref.ref(result))
+        held.append(sum(one() is not None for one in made))
+        return result
+
+    monkeypatch.setattr(torch, "softmax", spied)
+    q, k = torch.randn(1, 2, 32, 8), torch.randn(1, 1, 48, 8)
+    out = one_node.sink_attention(q.requires_grad_(learns), k, k, start=16, window=40, scale=1.0, tile=4)
+    assert len(made) == 8 and max(held) <= most and (held[-1] == 8) is learns
+    assert out.requires_grad is learns
 
 
 @pytest.mark.parametrize("function", [reference.sink_attention, one_node.sink_attention])

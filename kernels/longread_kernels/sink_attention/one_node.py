@@ -93,9 +93,11 @@ class _SinkAttention(torch.autograd.Function):
             values = values.flatten(0, 1)
             mixed = torch.bmm(weights, values)
             out[:, :, low:high] = mixed.view(batch, heads, rows, -1)
-            ctx.tiles.append((low, high, first))
-            saved += [query, near, values, weights]
-        ctx.save_for_backward(out, *saved)
+            if any(ctx.needs_input_grad):  # or all tiles' weights would be held until the last is done
+                ctx.tiles.append((low, high, first))
+                saved += [query, near, values, weights]
+        if saved:
+            ctx.save_for_backward(out, *saved)
         return out
 
     @staticmethod
