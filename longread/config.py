@@ -24,8 +24,9 @@ class Memory:
     """How a text is kept while it is read. ``None`` means "take it from the model".
 
     ``block``, ``window`` and ``sinks`` are tokens: ``window`` counts everything a query
-    can see, sinks and itself included. ``rate`` is AdamW's, ``rank`` and ``alpha``
-    are LoRA's. ``reading_adapter`` says whether the kept KV is made with the adapter.
+    can see, sinks and itself included. ``rate`` is AdamW's, ``rank`` LoRA's, whose alpha is
+    the same. ``reading_adapter`` says whether the kept KV is made with the adapter,
+    ``answering_adapter`` whether it is on while the model writes.
     """
 
     block: int | None = None

@@ -58,7 +58,9 @@ class Loaded(Event):
 
 @dataclass(frozen=True)
 class Planned(Event):
-    """What is about to be done. ``tokens`` is an estimate until the text is encoded.
+    """What is about to be done. ``tokens`` is an estimate until the text is encoded; a saved reading has read
+    ``read`` of them already, and ``seconds`` are those of the rest. ``writing`` of the seconds go into the
+    ``writes`` tokens that are written; None, and not counted, where nothing is known here of that.
 
     ``memory_parts`` are the bytes of the weights, the cache of keys and values, the
     activations and the adapter, at the peak; ``memory_bytes`` is their sum.
@@ -74,6 +76,9 @@ class Planned(Event):
     memory_bytes: int
     share: float = 1.0
     memory_parts: dict[str, int] = field(default_factory=dict)
+    read: int = 0
+    writes: int = 0
+    writing: float | None = 0.0
 
 
 @dataclass(frozen=True)

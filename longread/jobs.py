@@ -37,13 +37,15 @@ def _ways(own: Mapping[str, Any], memory: config.Memory) -> Iterable[Any]:
 
 
 @dataclass(frozen=True)
-class Job:
+class JobSpec:
     """A task as the user knows it.
 
     ``settings`` are the options it does not share, ``defaults`` those of shared options where
     they differ; ``streams`` says that its answer is text which is shown as it comes. For a dry run
     ``passes`` says how often the text is read, ``ways`` (see ``tasks.estimate``) in which ways if not as the
-    shared options have it, and ``writes`` how many tokens, given its own options.
+    shared options have it, and ``writes`` how many tokens, given its own options; ``keeps`` that it takes up
+    a saved reading, unless its task's own ``keeps(job, found, **own)`` knows better. A task's
+    ``notes(job, found, encoder, sizes, **own)`` says what it writes beside its reading.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Job:
     passes: float = 1
     ways: Callable[[Mapping[str, Any], config.Memory], Iterable[Any]] = lambda own, memory: ()
     writes: Callable[[Mapping[str, Any]], int] = lambda own: 0
+    keeps: bool = False
 
     @property
     def task(self) -> str:
@@ -81,16 +84,19 @@ class Job:
     def plan(self, path: str, options: Options, own: Mapping[str, Any]) -> Iterator[Event]:
         """The events of a dry run: the text is opened and counted, no model reads it. What the task's own
         ``check(job, **own)`` refuses, if it has one, is refused."""
-        task = importlib.import_module("longread.tasks.plan")
-        check = getattr(importlib.import_module(f"longread.tasks.{self.task}"), "check", None)
+        plan = importlib.import_module("longread.tasks.plan").plan
+        task = importlib.import_module(f"longread.tasks.{self.task}")
+        check, keeps, notes = (getattr(task, name, None) for name in ("check", "keeps", "notes"))
         own = {setting.keyword: setting.default for setting in self.settings} | own
-        return task.plan(
+        return plan(
             self.name,
             path,
             options,
             passes=self.passes,
             ways=tuple(self.ways(own, options.memory)),
             writes=self.writes(own),
+            notes=None if notes is None else partial(notes, **own),
+            keeps=(lambda job, found: self.keeps) if keeps is None else partial(keeps, **own),
             check=None if check is None else lambda job: check(job, **own),
         )
 
@@ -151,15 +157,16 @@ _SCORE = (
 # writes at a fiftieth of the rate at which it reads.
 _TRANSLATING = 60
 
-JOBS: dict[str, Job] = {
-    "summarize": Job("summarize", "summary", _SUMMARIZE, rivals=("length", "words")),
-    "ask": Job("ask", "answers", _ASK, passes=0),
+JOBS: dict[str, JobSpec] = {
+    "summarize": JobSpec("summarize", "summary", _SUMMARIZE, rivals=("length", "words"), keeps=True),
+    "ask": JobSpec("ask", "answers", _ASK, passes=0),
     # Learning did not measure better (docs/log.md), so here it is only for who asks for it.
-    "translate": Job("translate", "translation", _TRANSLATE, defaults={"learn": False},
+    "translate": JobSpec("translate", "translation", _TRANSLATE, defaults={"learn": False},
                      passes=_TRANSLATING),
-    "continue": Job("continue", "continuation", _CONTINUE, streams=True, writes=lambda own: own["tokens"]),
-    "read": Job("read", "reading"),
-    "score": Job("score", "score", _SCORE, ways=_ways),
+    "continue": JobSpec("continue", "continuation", _CONTINUE, streams=True, keeps=True,
+                    writes=lambda own: own["tokens"]),
+    "read": JobSpec("read", "reading", keeps=True),
+    "score": JobSpec("score", "score", _SCORE, ways=_ways),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ that nobody foresaw. Knows no command.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -42,9 +43,23 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     except Exception as error:
-        verbose = bool({"-v", "--verbose"} & set(arguments))
-        known = foreseen(error, verbose)
+        verbose = _verbose(arguments)
+        known = foreseen(error, verbose, "LONGREAD_VERBOSE=1")  # not every command has the flag
         if verbose and known is not error:
             screen.traceback(screen.Errors(), error)
         screen.Screen().error(known)
         return known.exit_code
+
+
+def _verbose(arguments: list[str]) -> bool:
+    """Whether the traceback is wanted: by the flag, or where a command has none, by variable or config."""
+    if {"-v", "--verbose"} & set(arguments):
+        return True
+    try:
+        from ..config import BY_NAME, read_file
+
+        setting = BY_NAME["verbose"]
+        given = os.environ.get(setting.variable)
+        return bool(setting.parse(given, setting.variable) if given else read_file().get("verbose"))
+    except Exception:  # whatever went wrong may be in its way too
+        return False

@@ -10,9 +10,11 @@ import typer
 from .. import config as settings
 from ..places import config_file
 from .app import Command, Commands, app
+from .folder import from_anywhere
 from .options import takes
 from .render import streams
-from .render.clean import printable
+from .render.cells import padded, width_of
+from .render.clean import printable, unbroken
 
 group = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=app.info.context_settings)
 app.add_typer(group, name="config", help="Show or change the settings that are kept.")
@@ -37,9 +39,11 @@ def _show(given: dict[str, Any]) -> int:
         shown = str(found.value).lower() if isinstance(found.value, bool) else str(found.value)
         if found.value is None:
             shown = "auto" if settings.BY_NAME[name].auto else "(none)"
-        rows.append((name, printable(shown), found.origin))
-    left, middle = (max(len(row[at]) for row in rows) for at in (0, 1))
-    return streams.show("".join(f"{row[0]:<{left}}  {row[1]:<{middle}}  {row[2]}\n" for row in rows))
+        rows.append((name, unbroken(shown), found.origin))
+    left, middle = (max(width_of(row[at]) for row in rows) for at in (0, 1))
+    return streams.show(
+        "".join(f"{padded(name, left)}  {padded(shown, middle)}  {origin}\n" for name, shown, origin in rows)
+    )
 
 
 @group.command("set", cls=Command)
@@ -52,5 +56,5 @@ def set_(
 
 
 def _set(key: str, value: str | None) -> int:
-    settings.write(key, value)
+    settings.write(key, from_anywhere(value) if key == "model" and value else value)
     return 0

@@ -17,8 +17,9 @@ from ..errors import LongreadError
 from ..places import cache_dir, private_dir
 
 
-def foreseen(error: BaseException, verbose: bool) -> LongreadError:
-    """``error`` as one that the user can be told: itself, or the path of a report on it."""
+def foreseen(error: BaseException, verbose: bool, how: str = "--verbose") -> LongreadError:
+    """``error`` as one that the user can be told: itself, or the path of a report on it, and ``how`` to see
+    the traceback."""
     if isinstance(error, LongreadError):
         return error
     if _is_shortage(error):
@@ -30,7 +31,7 @@ def foreseen(error: BaseException, verbose: bool) -> LongreadError:
     except Exception:  # whatever went wrong may be in its way too
         hint = "no report could be written"
     if not verbose:
-        hint += "; --verbose shows the traceback"
+        hint += f"; {how} shows the traceback"
     return LongreadError(f"longread itself went wrong: {type(error).__name__}", hint)
 
 

@@ -18,14 +18,16 @@ from typing import Any, Protocol
 from .. import config
 from ..errors import LongreadError, OutputError, UnsupportedError, UsageError
 from ..events import Done, Event, Planned
-from ..jobs import JOBS, Job
+from ..jobs import JOBS, JobSpec
 from .crash import foreseen
 from .interrupt import Stop, follow
 from .output import OutputFile
-from .render import answers, machine, screen, streams
+from .render import answers, machine, screen, streams, words
 from .render.prose import Prose
 
 INTERRUPTED, PARTIAL = 130, 3
+# Endings of files that were packed, and what packs a pipe so; zip wants a name for what is in it.
+_PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": ""}
 # Endings that promise more than lines of text.
 _FORMATS = {".docx", ".doc", ".odt", ".rtf", ".epub", ".pdf", ".html", ".htm", ".xhtml", ".json", ".jsonl"}
 
@@ -41,7 +43,7 @@ class Place(Protocol):
 class Run:
     """One command line: its job, its options, its files."""
 
-    def __init__(self, job: Job, files: list[str] | None, given: Mapping[str, Any]) -> None:
+    def __init__(self, job: JobSpec, files: list[str] | None, given: Mapping[str, Any]) -> None:
         self.job = job
         self.as_json, self.as_lines = bool(given.get("json")), bool(given.get("jsonl"))
         self.dry_run, self.force = bool(given.get("dry-run")), bool(given.get("force"))
@@ -158,13 +160,17 @@ class Run:
         if done.partial and not written:
             short = "stopped here" if self.job.streams else "the answer covers only what was read"
             self.screen.say(short)
-        if written:
-            self.screen.say(f"{'a part is' if done.partial else 'written'} in {screen.unbroken(written)}")
+        self.tell_place(written, done.partial)
         if not done.partial and not self.several:
             same = {name: self.values[name] for name in ("model", "part", "encoding")}
             same = {name: value.value for name, value in same.items() if value.origin == "flag"}
             self.screen.next_step(screen.next_command(self.job.name, file, self.own, same))
             self._name_a_better_model()
+
+    def tell_place(self, written: str, partial: bool) -> None:
+        """Where the answer is; nothing for stdout."""
+        if written:
+            self.screen.say(f"{'a part is' if partial else 'written'} in {screen.unbroken(written)}")
 
     def _name_a_better_model(self) -> None:
         """For a person who has not chosen a model yet, where one that writes would have done better."""
@@ -196,6 +202,7 @@ class Run:
         return "txt"
 
     def _file(self, path: Path) -> OutputFile:
+        refuse_packed(path)
         ending = path.suffix.lower()
         if ending in _FORMATS and not (self.as_json or self.as_lines):
             what = f"{self.job.name} writes plain text, which is no {ending} file: {path}"
@@ -214,6 +221,20 @@ class Run:
 
     def _told(self) -> None:
         self.screen.say("finishing this block (Ctrl-C again stops at once)")
+
+
+def refuse_packed(path: Path) -> None:
+    """``UnsupportedError`` for a name that promises a packed file: nothing here writes one."""
+    ending = path.suffix.lower()
+    if ending in _PACKED:
+        plain = path.with_suffix("")
+        book = plain.suffix.lower() in _FORMATS - {".json", ".jsonl"}  # stdout has its words alone
+        packer = "" if book else _PACKED[ending]
+        pipe = f", or pack it on its way: -o - | {packer} > {words.shell(str(path))}" if packer else ""
+        raise UnsupportedError(
+            f"an answer is not written packed, as {ending}: {path}",
+            f"leave the ending away, {words.shell(str(plain))}{pipe}",
+        )
 
 
 def better_model() -> str:

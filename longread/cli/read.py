@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 from ..config import Setting
-from ..errors import UsageError
+from ..errors import Interrupted, UsageError
+from ..events import Text
 from ..jobs import JOBS
 from .app import Command, app
-from .interrupt import Stop
+from .interrupt import Stop, follow
 from .job import INTERRUPTED, Place, Run
 from .options import FILES, takes
 from .render import streams
@@ -44,16 +44,21 @@ def _run(files: list[str] | None, given: dict[str, Any]) -> int:
 
 def _print(work: Run, file: str, place: Place, stop: Stop) -> int:
     task = importlib.import_module("longread.tasks.read")
-    pieces = iter(task.text(file, work.options))
-    first = list(islice(pieces, 1))  # so that a file that cannot be read starts no pager
-    target = streams.pager() if isinstance(place, streams.Stdout) else place
+    target: Place | None = None
     partial = False
     try:
-        for piece in chain(first, pieces):
-            if partial := stop.asked:
-                break
-            target.write(same_length(piece))
-        target.commit(partial)
+        try:
+            for event in follow(task.text(file, work.options), stop):
+                if not isinstance(event, Text):
+                    work.screen.show(event)
+                    continue
+                # The pager only now: a file that cannot be read starts none.
+                target = target or (streams.pager() if isinstance(place, streams.Stdout) else place)
+                target.write(same_length(event.text))
+        except Interrupted:
+            partial = True
+        work.tell_place((target or place).commit(partial), partial)
     finally:
-        target.discard()
+        if target is not None:
+            target.discard()
     return INTERRUPTED if partial else 0

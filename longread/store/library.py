@@ -47,17 +47,20 @@ class Library:
         if not word.strip():
             raise UsageError("a reading's name cannot be empty", "`longread readings list` shows them")
         everything = self.all()
-        for matches in _ways(word):
-            found = [r for r in everything if matches(r)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                ids = ", ".join(r.id[:8] for r in found)
-                raise UsageError(f"{word!r} names {len(found)} readings: {ids}", "give the start of an id")
+        found = _called(word, everything)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(r.id[:8] for r in found)
+            raise UsageError(f"{word!r} names {len(found)} readings: {ids}", "give the start of an id")
         names = {str(r.manifest.get("name")) for r in everything} | {title(r) for r in everything}
         near = difflib.get_close_matches(word, [name for name in names if name], n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else "`longread readings list` shows them"
         raise UsageError(f"there is no reading {word!r}", hint)
+
+    def called(self, word: str) -> list[Reading]:
+        """The readings that ``word`` names, by the strictest way in which it names any."""
+        return _called(word, self.all()) if word.strip() else []
 
     def remove(self, one: Reading) -> None:
         """Delete a reading, unless someone is writing to it; with a text's last one goes the index of its
@@ -77,6 +80,11 @@ def title(one: Reading) -> str:
     """The text's title; "" where it has none."""
     text = one.manifest.get("text")
     return str(text.get("title") or "") if isinstance(text, dict) else ""
+
+
+def _called(word: str, everything: list[Reading]) -> list[Reading]:
+    found = ([r for r in everything if matches(r)] for matches in _ways(word))
+    return next(filter(None, found), [])
 
 
 def _ways(word: str) -> list[Callable[[Reading], bool]]:

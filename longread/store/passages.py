@@ -60,8 +60,8 @@ class Hit:
 class Passages:
     """The index of one text. ``build`` makes it, ``open`` takes it up. Use as a context manager.
 
-    ``language`` is the text's, ``count`` how many passages there are; ``new`` says that ``build`` has just
-    made it. Every method raises ``LongreadError`` where the file turns out to be damaged.
+    ``language`` and ``title`` are the text's, ``count`` how many passages there are; ``new`` says that
+    ``build`` has just made it. Every method raises ``LongreadError`` where the file turns out to be damaged.
     """
 
     new = False
@@ -77,6 +77,7 @@ class Passages:
                 )
             self.language, self.sha256 = str(meta["language"]), str(meta["sha256"])
             self.count = int(meta["count"])
+            self.title = str(meta.get("title") or "")
         self._stemmer: Stemmer | None = None
 
     @classmethod
@@ -258,17 +259,23 @@ def index_folder() -> Path:
 
 def indexed() -> set[str]:
     """The digests of the texts that have an index, or the beginning of one that a killed process left."""
-    return {path.name.lstrip(".")[:64] for path in index_folder().glob("*.db*")}
+    return {path.name.lstrip(".")[:64] for path in _own() if ".db" in path.name}
 
 
 def drop(sha256: str = "") -> None:
     """Delete the index of the text with this digest, or with "" every index. What cannot be deleted stays."""
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         return
-    for path in index_folder().glob("*"):
+    for path in _own():
         if path.name.lstrip(".").startswith(sha256):  # a dot begins what a killed process left
             with suppress(OSError):
                 path.unlink()
+
+
+def _own() -> Iterator[Path]:
+    """The files of the index folder; none where that is a link to a place that may be somebody else's."""
+    folder = index_folder()
+    yield from () if folder.is_symlink() else folder.glob("*")
 
 
 def _fill(db: sqlite3.Connection, document: Document) -> None:

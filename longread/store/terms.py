@@ -57,10 +57,14 @@ _EMPTY = {
         perché più qual quale quali quando quanti quanto se si sono su sua sue sul suo un una uno
         l dell all nell sull dall quell""",
 }  # fmt: skip
+# What a question calls its own text, with a capital too where it names it: the Mud Book.
+_TEXT = frozenset({"book", "story", "chapter"})
 _EMPTY_CJK = re.compile(
     "什么|甚么|什麼|甚麼|谁|誰|哪(?!吒)[里裡儿兒个個些位]?|多少|怎么|怎样|怎麼|如何|为何|为什么|為什麼|为了|到底|究竟|结果|結果|因为|因為|名字|吗|嗎|呢|的|是"
     "|だれ|どこ|いつ|なぜ|どう|どの|どんな|なに|何|ですか|ますか|でした|ました|です|ます|は|が|を|に|の|へ|と|も|か|で"
 )
+# What stands before a word that has its capital by its place; the point of a title ends no sentence.
+_OPENS = re.compile(r"(?:\A|(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…:])\W*\Z")
 # They join words and are in words: 现在, 和尚, 了解.
 _SOFT = frozenset("了在几幾和與与")
 
@@ -91,16 +95,30 @@ def asked(question: str, language: str) -> str:
 
     All of its words where none would be left.
     """
-    question = unicodedata.normalize("NFC", question)
-    found = [match[0] for match in _WORD.finditer(re.sub(r"['’]s\b", "", question))]
+    question = re.sub(r"['’]s\b", "", unicodedata.normalize("NFC", question))
+    found = _WORD.findall(question)
     empty = _stop_words(base(language))
     if base(language) in _PAIRED or _RUN.search(question):
         parts = (part for word in found for part in _EMPTY_CJK.split(word) if _RUN.match(part))
         content = [part.rstrip("".join(_SOFT)) or part for part in parts]
         content += [word for word in found if not _RUN.match(word)]
     else:
-        content = [word for word in found if word.lower() not in empty]
+        named = _named(question, language)
+        content = [word for word in found if word in named or word.lower() not in empty]
     return spaced(" ".join(content or found)).strip()
+
+
+def _named(question: str, language: str) -> set[str]:
+    """The names in an English ``question``, which have a capital that is not there by its place: Will and May
+    are persons, though "will" and "may" are in every text. None where capitals mark nothing."""
+    if base(language) != "en":
+        return set()
+    found = list(_WORD.finditer(question))
+    if not any(match[0].islower() for match in found[1:]):
+        return set()
+    capital = (match for match in found if len(match[0]) > 1 and match[0].istitle())  # "I" is no name
+    names = {match[0] for match in capital if not _OPENS.search(question[: match.start()])}
+    return {name for name in names if name.lower() not in _TEXT}
 
 
 def unjoined(terms: Sequence[str], has: Callable[[str], bool], language: str) -> list[str]:

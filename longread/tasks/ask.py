@@ -22,6 +22,7 @@ from longread.memory.recall import Joined, recall
 from longread.model.catalog import Trust
 from longread.model.find import find_model
 from longread.reader import Document
+from longread.reader.language import base_language
 from longread.reader.sentences import unwrapped
 from longread.store.passages import Passages, index_folder
 from longread.store.reading import EXTRACTOR
@@ -199,7 +200,7 @@ def index_path(document: Document) -> Path:
 
     Of the language only the first part counts for an index; a name that is no code makes no part of a path.
     """
-    base = _base(document.language)
+    base = base_language(document.language)
     base = base if re.fullmatch("[a-z]{2,8}", base) else "und"
     return index_folder() / f"{document.sha256}-{base}-{EXTRACTOR}.db"
 
@@ -209,7 +210,7 @@ def kept_in(passages: Passages) -> Note:
     size = passages.path.stat().st_size / 1e6
     return Note(
         f"its passages are kept in {passages.path.parent} ({size:.1f} MB); "
-        "`longread readings rm --all` drops them with every reading, --no-save keeps nothing"
+        f"`longread readings rm {passages.sha256[:8]}` drops them, --no-save keeps nothing"
     )
 
 
@@ -330,7 +331,7 @@ def _all_asked(question: Sequence[str], questions: str | None) -> list[str]:
 
 
 def _refuse(lang: str | None, trust: Trust | None, language: str) -> None:
-    if lang and trust and not trust.answers and _base(lang) != _base(language):
+    if lang and trust and not trust.answers and base_language(lang) != base_language(language):
         raise UnsupportedError(
             f"an answer in quotations stays in the book's language, {language}, not {lang}",
             "leave --lang out, or use --model with one that is trusted to answer",
@@ -369,7 +370,3 @@ def listed_trust(model: str) -> Trust | None:
     """What a listed model is trusted with; None for another, of which its size decides."""
     entry = find_model(model).entry
     return entry.trust if entry else None
-
-
-def _base(language: str) -> str:
-    return language.split("-")[0].lower()

@@ -12,12 +12,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sized
 from importlib import resources
 
+from longread.reader.language import RIGHT_TO_LEFT, base_language
 from longread.shares import percent
-from longread.tasks.readings import Account, Stretch
+from longread.tasks.shelf import Account, Stretch
 
 FINE = 240  # pieces of the curve: more than a screen can tell apart in a book of any length
 HIGH = 100  # the chart's own units: 0 to FINE across, 0 to HIGH down
-_RIGHT_TO_LEFT = {"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
 _BIDI = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -58,7 +58,7 @@ def _quoted(account: Account, value: str, tag: str = "span") -> str:
     """Words of the book, in the book's language and direction."""
     code = text(account.language)
     lang = f' lang="{code}"' if code else ""
-    way = "rtl" if code.split("-")[0] in _RIGHT_TO_LEFT else "auto"
+    way = "rtl" if base_language(code) in RIGHT_TO_LEFT else "auto"
     return f'<{tag}{lang} dir="{way}">{text(value) or "untitled"}</{tag}>'
 
 

@@ -230,7 +230,7 @@ def _speed(options: Options, seconds: float) -> Iterator[Check]:
             "try --dtype float32",
         )
     )
-    for learn, speed in reading_speeds(loaded, options, seconds):
+    for learn, speed in reading_speeds(loaded, seconds):
         what = "reading and learning" if learn else "reading"
         yield Check("speed", "ok", f"{what} with pocket: {speed:,.0f} tokens/s")
     card = machine.accelerator()

@@ -16,15 +16,17 @@ from longread.model import fit
 from longread.model.cached import parameters_in
 from longread.model.find import Found
 from longread.model.fingerprint import recall, remember
-from longread.model.machine import matrix_rate, memory_on
+from longread.model.machine import matrix_rate, memory_on, taken
 from longread.model.room import bytes_a_value
 
 if TYPE_CHECKING:
+    from longread.model.load import LoadedModel
     from longread.tasks.reading import Job
 
 _SAMPLE = 40_000  # characters encoded to learn how many a token has
 _ONE_BY_ONE = 8.0  # a token that is written, than one that is read and learned from
-_WRITING = "/writing"
+_OVER = 1.25  # so many times the tokens asked for may be written (tasks/continue_/ending.py)
+WRITING, NOTES = "/writing", "/notes"  # kinds of speed: of a continuation, which is learned; of a summary
 
 
 class Sizes(Protocol):
@@ -49,6 +51,17 @@ class Plan:
     memory_bytes: int
     share: float
     memory_parts: dict[str, int]
+    read: int = 0
+    writes: int = 0
+    writing: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a model writes beside its reading: so many ``tokens``, after ``prompts`` of so many in all."""
+
+    tokens: int
+    prompts: int
 
 
 @dataclass(frozen=True)
@@ -68,41 +81,62 @@ def plan(
     ways: Sequence[Way] = (),
     stateful: bool = True,
     checkpointed: bool = False,
+    passes: float = 1,
+    read: float = 0.0,
+    writes: int = 0,
+    notes: Notes | None = None,
 ) -> Plan:
     """Tokens, blocks, seconds and memory of reading a job once, or once in each of several ``ways``.
 
-    ``stateful`` is False for a model that keeps no keys in any way.
+    ``stateful`` is False for a model that keeps no keys in any way. ``passes`` is how often the text is read,
+    0 where it is not, ``read`` how much of it (0 to 1) a saved reading has read already, ``writes`` how many
+    tokens are written after that and learned as far as they fill blocks, ``notes`` what is written and not
+    learned.
     """
     per_token = _characters_per_token(job, encoder)
     tokens = max(1, round(job.characters / per_token)) if job.characters else 0
     ways = [Way(way.memory, way.cached and stateful) for way in ways or [Way(job.options.memory)]]
+    fills = _OVER * writes >= shape.block
+    machine = memory_on(job.options.device)
     needs = max(
         (
             fit.needs(
                 found.config,
                 fit.Sizes(shape.block, shape.window, shape.sinks),
-                bytes_a_value=bytes_a_value(memory_on(job.options.device), job.options.dtype),
+                bytes_a_value=bytes_a_value(machine, job.options.dtype),
                 rank=way.memory.rank,
                 learn=way.memory.learn,
                 stateful=way.cached,
                 checkpointed=checkpointed,
+                behind=way.memory.recipe == "paper" or (fills and way.memory.answering_adapter),
+                kernel=machine.kernels,
                 parameters=parameters_in(found.folder),
             )
             for way in ways
         ),
         key=lambda needs: needs.total,
     )
+    paces = sum(pace(found, shape, job.options, way, checkpointed) for way in ways)
+    seconds = tokens * paces * passes * (1 - read)
+    writing: float | None = 0.0
+    if writes:
+        writing = writing_seconds(found, shape, job.options, writes, cached=stateful)
+    elif notes is not None:
+        writing = notes_seconds(found, shape, job.options, notes, checkpointed, cached=stateful)
     return Plan(
         tokens=tokens,
-        blocks=-(-tokens // shape.block),
+        blocks=-(-tokens // shape.block) if passes else 0,
         block=shape.block,
         window=shape.window,
         sinks=shape.sinks,
         learn=any(way.memory.learn for way in ways),
-        seconds=tokens * sum(pace(found, shape, job.options, way, checkpointed) for way in ways),
+        seconds=seconds + (writing or 0.0),
         memory_bytes=needs.total,
         share=job.characters / max(job.document.characters, 1),
         memory_parts=vars(needs),
+        read=round(tokens * read),
+        writes=writes or (notes.tokens if notes is not None else 0),
+        writing=writing,
     )
 
 
@@ -117,8 +151,20 @@ def writing_seconds(
     found: Found, shape: Sizes, options: Options, tokens: int, *, cached: bool = True
 ) -> float:
     """How long ``tokens`` take to write, one by one, learned from unless ``options`` say otherwise."""
-    known = known_speed(found, shape, options, _WRITING)
+    known = known_speed(found, shape, options, WRITING)
     return tokens / (known or _speed(found, shape, options, cached=cached) / _ONE_BY_ONE)
+
+
+def notes_seconds(
+    found: Found, shape: Sizes, options: Options, notes: Notes, checkpointed: bool, *, cached: bool = True
+) -> float | None:
+    """How long ``notes`` take, their prompts included; None where this model has written nothing here yet:
+    its speed follows from what is computed for a token less than from the way there and back."""
+    speed = known_speed(found, shape, options, NOTES) or known_speed(found, shape, options, WRITING)
+    if speed is None:
+        return None
+    way = Way(replace(options.memory, learn=False), cached)
+    return notes.tokens / speed + notes.prompts * pace(found, shape, options, way, checkpointed)
 
 
 def pace(found: Found, shape: Sizes, options: Options, way: Way, checkpointed: bool = False) -> float:
@@ -127,18 +173,24 @@ def pace(found: Found, shape: Sizes, options: Options, way: Way, checkpointed: b
     return 1 / _speed(found, shape, options, checkpointed, cached=way.cached)
 
 
+def as_loaded(options: Options, loaded: LoadedModel) -> Options:
+    """``options`` with the device and the number format that the model is in, where they may say "auto"."""
+    backbone = loaded.backbone
+    dtype = str(backbone.dtype).removeprefix("torch.")
+    return replace(options, device=str(backbone.device), dtype=dtype)
+
+
 def remember_speed(
     found: Found,
     shape: Sizes,
     options: Options,
     speed: float,
     *,
-    writing: bool = False,
+    kind: str = "",
     cached: bool = True,
 ) -> None:
-    """Keep the tokens a second of a finished reading, or of a text written, for the next estimate."""
-    key = _key(found, shape, options, cached) + _WRITING * writing
-    remember("speeds.json", key, round(speed, 1))
+    """Keep the tokens a second of a finished reading, or of a ``kind`` of writing, for the next estimate."""
+    remember("speeds.json", _key(found, shape, options, cached) + kind, round(speed, 1))
 
 
 def _speed(
@@ -167,6 +219,6 @@ def _key(found: Found, shape: Sizes, options: Options, cached: bool) -> str:
     memory = options.memory
     how = f"{memory.recipe}-{memory.rank}" if memory.learn else "plain"
     how += "" if cached else "-recompute"
-    return (
-        f"{found.folder}/{options.device}/{options.dtype}/{shape.block}-{shape.window}/{how}/{os.cpu_count()}"
-    )
+    # "auto" would be the speed of whatever was there that day: a card that has come or gone, another torch.
+    device, dtype = taken(options.device, options.dtype)
+    return f"{found.folder}/{device}/{dtype}/{shape.block}-{shape.window}/{how}/{os.cpu_count()}"

@@ -21,6 +21,8 @@ import numpy as np
 
 from longread.errors import OutputError
 from longread.events import BlockRead, Event, Note
+from longread.model.fingerprint import fingerprint
+from longread.model.machine import taken
 from longread.reader.document import Block
 from longread.shares import percent
 from longread.store import files, reading, rows, saves
@@ -30,11 +32,15 @@ from longread.store.rows import Rows
 from longread.tasks.gather import Gatherer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from longread.engine.session import Session
     from longread.engine.shape import Shape
+    from longread.model.find import Found
     from longread.model.load import LoadedModel
+    from longread.tasks.estimate import Sizes
     from longread.tasks.reading import Job
 
 EVERY = 8  # blocks between two saves, at least
@@ -78,7 +84,7 @@ class Keeper:
         return start is not None and start.complete and start.folder.parent == self.reading.saves
 
     def __enter__(self) -> Keeper:
-        key = _key(self.job, self._loaded, self._shape)
+        key = _key(self.job, self._loaded.weights, _dtype(self._loaded), self._shape)
         root = Library().root
         with ExitStack() as stack:
             self.reading = reading.require(reading.create(root, _manifest(self.job, self._loaded, key)))
@@ -100,7 +106,7 @@ class Keeper:
     def __exit__(self, *error: object) -> None:
         self._stack.__exit__(*error)
 
-    def _find_start(self, root, key: dict[str, Any]) -> None:
+    def _find_start(self, root: Path, key: dict[str, Any]) -> None:
         """Where to take up: this text's newest sound save, else that of a text that this one begins with."""
         found, wrong = saves.sound(self.reading.saves)
         for why in wrong:
@@ -257,24 +263,39 @@ class Keeper:
         self._told = True
 
 
-def _key(job: Job, loaded: LoadedModel, shape: Shape) -> dict[str, Any]:
+def _key(job: Job, weights: str, dtype: str, shape: Sizes) -> dict[str, Any]:
     """What makes a reading this one and no other."""
     memory = {k: v for k, v in asdict(job.options.memory).items() if k != "answering_adapter"}
     whole = (job.start, job.end) == (0, job.document.characters)
     return {
         "text": job.document.sha256,
         "extractor": reading.EXTRACTOR,
-        "weights": loaded.weights,
+        "weights": weights,
         "memory": {**memory, "block": shape.block, "window": shape.window, "sinks": shape.sinks},
-        "dtype": str(loaded.backbone.dtype).removeprefix("torch."),
+        "dtype": dtype,
         "part": None if whole else [job.start, job.end],
         "seed": job.options.seed,
     }
 
 
 def read_before(job: Job, loaded: LoadedModel, shape: Shape) -> float:
-    """How much of the job a saved reading has read already, 0 to 1."""
-    save = saves.newest(Library().root / reading.identity(_key(job, loaded, shape)) / "saves")[0]
+    """How much of the job a saved reading has read already, 0 to 1; 0 where the options want none of it."""
+    return _read_before(job, _key(job, loaded.weights, _dtype(loaded), shape))
+
+
+def foreseen(job: Job, found: Found, shape: Sizes) -> float:
+    """The same before the model is loaded. Its weights are hashed where that was never done and the text has
+    a reading."""
+    if not Library().for_text(job.document.sha256):
+        return 0.0
+    dtype = taken(job.options.device, job.options.dtype)[1]
+    return _read_before(job, _key(job, fingerprint(found.folder), dtype, shape))
+
+
+def _read_before(job: Job, key: dict[str, Any]) -> float:
+    if job.options.fresh or not job.options.save:
+        return 0.0
+    save = saves.newest(Library().root / reading.identity(key) / "saves")[0]
     share = save.record.get("share") if save else None
     if not isinstance(share, int | float):
         return 0.0
@@ -304,6 +325,10 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "created": _now(),
         "longread": __version__,
     }
+
+
+def _dtype(loaded: LoadedModel) -> str:
+    return str(loaded.backbone.dtype).removeprefix("torch.")
 
 
 def _threads() -> int:

@@ -6,18 +6,21 @@ Knows the text, the model's config and the speeds measured before. Imports no to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from longread.config import Options
 from longread.engine.shape import room_to_recompute, shape_for
+from longread.errors import LongreadError
 from longread.events import Done, Event, Planned
 from longread.model.families import why_in_chunks
-from longread.model.find import find_model
+from longread.model.find import Found, find_model
 from longread.model.fit import Sizes, lengths
 from longread.model.machine import refuse_device
 from longread.model.prefix import prefix_of
 from longread.model.room import fitted
 from longread.tasks import estimate, reading
+from longread.tasks.keep import foreseen
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,22 @@ def plan(
     passes: float = 1,
     ways: Sequence[estimate.Way] = (),
     writes: int = 0,
+    notes: Callable[[reading.Job, Found, Any, estimate.Sizes], estimate.Notes | None] | None = None,
+    keeps: Callable[[reading.Job, Found], bool] = lambda job, found: False,
     check: Callable[[reading.Job], None] | None = None,
 ) -> Iterator[Event]:
     """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``.
 
     ``passes`` is how often a model reads the text, 0 for a job that looks things up in it, each time in all
-    ``ways``; ``writes`` how many tokens the model writes after that. ``check`` raises what the job itself
-    would, as far as that can be told now; so do a device and sizes that cannot be.
+    ``ways``; ``writes`` how many tokens the model writes after that, ``notes`` what it writes beside. A job
+    that ``keeps`` its reading has less to do where one is there. ``check`` raises what the job itself would,
+    as far as that can be told now; so do a device and sizes that cannot be.
     """
     with reading.opened(path, options) as job:
         if check is not None:
             check(job)
         yield from reading.announce(job)
-        found = find_model(options.model)
+        found = _model(options.model, needed=bool(passes))
         from longread.model.tokens import load_encoder
 
         with job.tally.phase("load"):
@@ -75,14 +81,20 @@ def plan(
         else:  # nothing is read: no size can be wrong
             sizes = how.sizes
         planned = estimate.plan(
-            job, found, encoder, sizes, ways=ways, stateful=not chunks, checkpointed=how.checkpointed
+            job,
+            found,
+            encoder,
+            sizes,
+            ways=ways,
+            stateful=not chunks,
+            checkpointed=how.checkpointed,
+            passes=passes,
+            read=foreseen(job, found, sizes) if keeps(job, found) else 0.0,
+            writes=writes,
+            notes=None if notes is None else notes(job, found, encoder, sizes),
         )
-        seconds = planned.seconds * passes
-        if writes:
-            seconds += estimate.writing_seconds(found, sizes, options, writes, cached=not chunks)
-        planned = replace(planned, seconds=seconds, blocks=planned.blocks if passes else 0)
         yield Planned(**vars(planned))
-        job.tally.unread = planned.tokens
+        job.tally.unread = planned.tokens - planned.read
         yield Done(
             command,
             options.model,
@@ -91,3 +103,14 @@ def plan(
             job.tally.as_dict(),
             warnings=tuple(job.warnings),
         )
+
+
+def _model(name: str, *, needed: bool) -> Found:
+    """The model's files. Where it is not ``needed``, the bundled one's count the tokens if it is not here:
+    what ``check`` has let through looks things up and needs none."""
+    try:
+        return find_model(name)
+    except LongreadError:
+        if needed:
+            raise
+        return find_model(Options().model)

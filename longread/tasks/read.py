@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from longread.config import Options
 from longread.errors import Interrupted
-from longread.events import Done, Event
+from longread.events import Done, Event, Text
 from longread.tasks import reading
 from longread.tasks.gather import gatherer_for
 
@@ -64,7 +64,9 @@ def read(path: str, options: Options) -> Iterator[Event]:
         )
 
 
-def text(path: str, options: Options) -> Iterator[str]:
-    """The text as read: what spans in other commands' answers count in."""
+def text(path: str, options: Options) -> Iterator[Event]:
+    """What the text is, then the text as read in ``Text`` events: what spans in other commands' answers
+    count in."""
     with reading.opened(path, options) as job:
-        yield from job.document.text(job.start, job.end)
+        yield from reading.announce(job)
+        yield from map(Text, job.document.text(job.start, job.end))

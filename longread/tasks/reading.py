@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from longread.config import Options
@@ -133,12 +133,11 @@ def introduce(
     reads: bool = True,
     ways: Sequence[estimate.Way] = (),
     writes: int = 0,
+    notes: estimate.Notes | None = None,
     keeps: bool = False,
 ) -> Iterator[Event]:
-    """What the model is and what is about to be done, which is no plan at all where it ``reads`` nothing: one
-    reading of the text, or one in each of several ``ways``, and so many tokens that it ``writes``. A job that
-    ``keeps`` its reading has less to do where one is there."""
-    shape = shape_of(loaded, job.options)
+    """What the model is and what is about to be done, as ``planned`` says, which is no plan at all where it
+    ``reads`` nothing."""
     stateful = loaded.backbone.stateful
     yield Loaded(
         model=loaded.name,
@@ -155,21 +154,41 @@ def introduce(
         yield job.warn(loaded.fit_says)
     if loaded.encoder.note:
         yield Note(loaded.encoder.note)
-    if not reads:
-        return
-    rest = 1.0
-    if keeps and job.options.save and not job.options.fresh:
+    if reads:
+        yield planned(job, loaded, ways=ways, writes=writes, notes=notes, keeps=keeps)
+
+
+def planned(
+    job: Job,
+    loaded: LoadedModel,
+    *,
+    ways: Sequence[estimate.Way] = (),
+    writes: int = 0,
+    notes: estimate.Notes | None = None,
+    keeps: bool = False,
+) -> Planned:
+    """What is about to be done: one reading of the text, or one in each of several ``ways``, and so many
+    tokens that are written (``writes``), or ``notes``. A job that ``keeps`` its reading has less to do where
+    one is there."""
+    shape, read = shape_of(loaded, job.options), 0.0
+    if keeps:
         from longread.tasks.keep import read_before
 
-        rest -= read_before(job, loaded, shape)
-    checkpointed = loaded.backbone.checkpointed
+        read = read_before(job, loaded, shape)
+    told = replace(job, options=estimate.as_loaded(job.options, loaded))
     plan = estimate.plan(
-        job, loaded.found, loaded.encoder, shape, ways=ways, stateful=stateful, checkpointed=checkpointed
+        told,
+        loaded.found,
+        loaded.encoder,
+        shape,
+        ways=ways,
+        stateful=loaded.backbone.stateful,
+        checkpointed=loaded.backbone.checkpointed,
+        read=read,
+        writes=writes,
+        notes=notes,
     )
-    seconds = 0.0
-    if writes:
-        seconds = estimate.writing_seconds(loaded.found, shape, job.options, writes, cached=stateful)
-    yield Planned(**{**vars(plan), "seconds": plan.seconds * rest + seconds})
+    return Planned(**vars(plan))
 
 
 @contextmanager
@@ -275,7 +294,8 @@ def read_blocks(
         )
     if busy and tally.read - before >= _SAMPLE:
         speed, cached = (tally.read - before) / busy, session.policy.stateful
-        estimate.remember_speed(loaded.found, session.shape, job.options, speed, cached=cached)
+        options = estimate.as_loaded(job.options, loaded)
+        estimate.remember_speed(loaded.found, session.shape, options, speed, cached=cached)
 
 
 def _step(

@@ -82,7 +82,8 @@ def score(path: str, options: Options, *, arms: Sequence[str] = ("sink", "sink+l
             room_to_recompute(shape, len(loaded.prefix))
         ways = ways_of(arms, options.memory)
         yield from reading.introduce(job, loaded, ways=ways)
-        paces = [estimate.pace(loaded.found, shape, options, way) for way in ways]
+        known = estimate.as_loaded(options, loaded)
+        paces = [estimate.pace(loaded.found, shape, known, way) for way in ways]
         size = sum(len(piece.encode("utf-8")) for piece in job.document.text(job.start, job.end))
         found: dict[str, Arm] = {}
         partial = False

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from longread.events import private
 from longread.store import files, saves
 from longread.store.reading import Reading
 from longread.tasks.surprisal import Blocks, Sampled
@@ -100,7 +101,7 @@ class Account(Entry):
     along: tuple[Stretch, ...] = ()
     chapters: tuple[Stretch, ...] = ()
     asked: tuple[Asked, ...] = ()
-    columns: Blocks | None = field(default=None, repr=False, compare=False, metadata={"private": True})
+    columns: Blocks | None = private()
 
 
 def entry(reading: Reading) -> Entry:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WARM_UP = 2  # blocks: the first carries the sinks, and a kernel may be compiled in it
 
 
-def reading_speeds(loaded: LoadedModel, options: Options, seconds: float) -> Iterator[tuple[bool, float]]:
+def reading_speeds(loaded: LoadedModel, seconds: float) -> Iterator[tuple[bool, float]]:
     """(learning, tokens a second), without learning and then with it; each takes half of ``seconds``.
 
     Both are remembered as the speed of such a reading here.
@@ -46,7 +46,7 @@ def reading_speeds(loaded: LoadedModel, options: Options, seconds: float) -> Ite
                 if number > _WARM_UP and time.perf_counter() > end:
                     break
         speed = tokens / max(busy, 1e-9)
-        how = Options(device=options.device, dtype=options.dtype, memory=memory)
+        how = estimate.as_loaded(Options(memory=memory), loaded)
         estimate.remember_speed(loaded.found, shape, how, speed)
         yield learn, speed
 

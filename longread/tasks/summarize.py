@@ -6,24 +6,30 @@ themselves stand in ``extract`` and ``abstract``.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longread.config import Options
 from longread.errors import Interrupted, UnsupportedError, UsageError
 from longread.events import Done, Event, Progress
-from longread.model.find import find_model
+from longread.model.cached import parameters_in
+from longread.model.catalog import trust_in
+from longread.model.find import find_model, has_template
+from longread.model.fit import parameter_count
+from longread.reader.language import base_language
 from longread.reader.sentences import unwrapped
-from longread.tasks import reading
+from longread.tasks import estimate, reading
 from longread.tasks.extract import choose, length_of
-from longread.tasks.extract.traits import base_language, counts_characters
+from longread.tasks.extract.traits import counts_characters
 from longread.tasks.gather import gatherer_for
 
 if TYPE_CHECKING:
     from longread.model.catalog import Trust
+    from longread.model.find import Found
     from longread.model.load import LoadedModel
+    from longread.reader.document import Document
 
 LENGTHS = {"short": 150, "medium": 400, "long": 1200}
 _NAMES, _A_NAME = 12, 25  # shown at most, and for so many words of the summary one
@@ -74,8 +80,8 @@ def summarize(
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
         loaded = reading.load(job)
-        quotes = style == "extract" or (style == "auto" and not loaded.trust.writes)
-        yield from reading.introduce(job, loaded, keeps=quotes)
+        ahead = foreseen(job, loaded, length=length, words=words, by=by, style=style, lang=lang)
+        yield from reading.introduce(job, loaded, keeps=ahead is None, notes=ahead)
         yield from summary_of(job, loaded, length=length, words=words, by=by, style=style, lang=lang)
 
 
@@ -97,12 +103,8 @@ def summary_of(
     ``UnsupportedError`` where a model is asked to write that is not trusted to.
     """
     language = lang or job.document.language
-    scale = _CHARACTERS if counts_characters(language) else 1
-    wanted = words or int(round(_length(length) * scale, -1))
     style = _style(style, lang, job.document.language, loaded.name, loaded.trust)
-    if by == "chapter":
-        inside = [c for c in job.document.chapters if c.end > job.start and c.start < job.end]
-        wanted = max(wanted, round(_PER_CHAPTER * scale * len(inside)))
+    wanted = _wanted(job, length, words, by, language)
     if style == "abstract":
         from longread.tasks.abstract import abstract as make
     else:
@@ -127,10 +129,61 @@ def check(job: reading.Job, *, style: str = "auto", lang: str | None = None, **_
         _style(style, lang, job.document.language, found.name, found.entry.trust)
 
 
+def _wanted(job: reading.Job, length: str, words: int | None, by: str, language: str) -> int:
+    """Words of the summary, in Chinese and Japanese characters."""
+    scale = _CHARACTERS if counts_characters(language) else 1
+    wanted = words or int(round(_length(length) * scale, -1))
+    if by == "chapter":
+        inside = [c for c in job.document.chapters if c.end > job.start and c.start < job.end]
+        wanted = max(wanted, round(_PER_CHAPTER * scale * len(inside)))
+    return wanted
+
+
+def notes(
+    job: reading.Job, found: Found, encoder: Any, sizes: estimate.Sizes, *, style: str = "auto", **own: Any
+) -> estimate.Notes | None:
+    """What is written beside the reading; None where the book is quoted."""
+    return None if keeps(job, found, style=style) else _ahead(job, encoder, sizes.window, **own)
+
+
+def foreseen(
+    job: reading.Job, loaded: LoadedModel, *, style: str = "auto", **own: Any
+) -> estimate.Notes | None:
+    """The same for a model that is loaded."""
+    if _quotes(style, loaded.trust):
+        return None
+    return _ahead(job, loaded.encoder, reading.shape_of(loaded, job.options).window, **own)
+
+
+def _ahead(
+    job: reading.Job,
+    encoder: Any,
+    window: int,
+    *,
+    length: str = "medium",
+    words: int | None = None,
+    by: str = "book",
+    lang: str | None = None,
+) -> estimate.Notes:
+    from longread.tasks.outlook import outlook
+
+    wanted = _wanted(job, length, words, by, lang or job.document.language)
+    return outlook(job.document, job.start, job.end, encoder, window, wanted, by=by, lang=lang)
+
+
+def keeps(job: reading.Job, found: Found, *, style: str = "auto", **_: object) -> bool:
+    """Whether the summary is one that takes up a saved reading: only what is quoted does."""
+    parameters = parameters_in(found.folder) or parameter_count(found.config)
+    return _quotes(style, trust_in(found.entry, parameters, has_template(found)))
+
+
+def _quotes(style: str, trust: Trust) -> bool:
+    return style == "extract" or (style == "auto" and not trust.writes)
+
+
 def _style(style: str, lang: str | None, language: str, name: str, trust: Trust) -> str:
     """ "abstract" or "extract"; ``UnsupportedError`` for what the model is not trusted with."""
-    if style == "auto":
-        style = "abstract" if trust.writes else "extract"
+    style = "extract" if _quotes(style, trust) else "abstract"
     if style == "abstract" and not trust.writes:
         raise UnsupportedError(
             f"{name} is not trusted to write a summary ({trust.says})",
@@ -150,7 +203,9 @@ def _length(name: str) -> int:
     return LENGTHS[name]
 
 
-def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator[Event]:
+def _extract(
+    job: reading.Job, loaded: LoadedModel, wanted: int, *, by: str, lang: str | None
+) -> Generator[Event, None, tuple[Summary, bool]]:
     """Read the book once, then choose among its own sentences."""
     document, partial = job.document, False
     gatherer = gatherer_for(job, loaded)
@@ -176,7 +231,7 @@ def _extract(job, loaded, wanted: int, *, by: str, lang: str | None) -> Iterator
     return summary, partial
 
 
-def _assemble(document, spans: list[tuple[int, int]], names) -> Summary:
+def _assemble(document: Document, spans: list[tuple[int, int]], names: Sequence[Any]) -> Summary:
     joined = "" if counts_characters(document.language) else " "
     texts = [unwrapped(text) for text in document.slices(spans)]
     placed = [(document.chapter_at(span[0]), span, text) for span, text in zip(spans, texts, strict=True)]
@@ -203,5 +258,5 @@ def _assemble(document, spans: list[tuple[int, int]], names) -> Summary:
     )
 
 
-def _title(document, chapter: int | None) -> str:
+def _title(document: Document, chapter: int | None) -> str:
     return "" if chapter is None else document.chapters[chapter].title

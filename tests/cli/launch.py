@@ -157,11 +157,19 @@ def read(path, options):
 def text(path, options):
     if "missing" in path:
         raise InputError(f"{path} does not exist", "check the name")
-    yield "Line one\n"
-    yield f"{HOSTILE}\n" if "hostile" in path else "西游 two\n"
+    yield Opened(_document(path), words=180000, left_out=("Project Gutenberg header",))
+    if "note" in path:
+        yield Note(f"a chapter is missing {HOSTILE}", "warning")
+    yield Text("Line one\n")
+    if "slow" in path:
+        print("reading", file=sys.stderr, flush=True)
+        for _ in range(100):
+            time.sleep(0.1)
+            yield Text("and on\n")
+    yield Text(f"{HOSTILE}\n" if "hostile" in path else "西游 two\n")
     if "huge" in path:
         for at in range(20000):
-            yield f"line {at}\n"
+            yield Text(f"line {at}\n")
 
 
 def plan(command, path, options, **own):

@@ -8,12 +8,17 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 
 import pytest
 
 from longread.cli import main
 from longread.cli.app import parse
+from longread.cli.render import answers
+from longread.cli.render.chat import passage
+from longread.events import Done
 from longread.jobs import JOBS
+from longread.tasks.ask import Answer, Answers, Evidence
 
 BUCKETS = "How many buckets are there on the chain?"
 WRONG = "Why does Captain Ahab hunt the white whale?"
@@ -69,6 +74,17 @@ def test_a_hostile_book_and_question_steer_nothing(shell, tmp_path):
         "ask", "b.txt", "Where did the red fox live with its cubs? \x1b]0;owned\x07", "--part", "0%-100%"
     )
     assert code == 0 and "[bold]fox[/bold]" in out and "\x1b" not in out and "\x07" not in out
+
+
+def test_hard_wrapped_chinese_is_joined_and_its_quotation_keeps_its_number():
+    text = "船长把灯\n藏在桥下。\n\n没有人\n知道。"
+    evidence = Evidence(1, "第一回", 0, len(text), 0.0, text)
+    answer = Answer("灯在哪里？", "船长把灯藏在桥下。", True, (evidence,))
+    done = Done("ask", "pocket", {}, Answers((answer,)), {})
+    said, _, head, *shown = answers.lines(done, None, 80)
+    assert said.text == "Quoted from [1]: 船长把灯藏在桥下。" and head.text == "[1] 第一回"
+    assert [line.text for line in shown] == ["船长把灯藏在桥下。", "", "没有人知道。"]
+    assert list(passage(asdict(evidence))) == [head, *shown]  # as /evidence shows it
 
 
 @pytest.mark.parametrize(

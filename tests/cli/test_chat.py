@@ -14,6 +14,9 @@ import time
 
 import pytest
 
+from longread.cli.chat.loop import Loop
+from longread.tasks.chat.replies import Export
+
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 CONTROL = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[()=>78M].?)")
 HOSTILE = "The captain\x1b[31m hid\x1b]0;owned\x07 the [bold]lantern[/bold] \u202eunder the bridge\x9b2J."
@@ -235,3 +238,12 @@ def test_resume_export_and_another_book(run_cli, book, tmp_path):
     assert kept.returncode == 1 and "longread did not write it" in kept.stderr
     nobody = run_cli("chat", "--resume", "another", stdin="")
     assert nobody.returncode == 1 and "no saved conversation" in nobody.stderr
+
+
+def test_what_is_exported_steers_no_terminal(tmp_path):
+    path = tmp_path / "talk.md"
+    export = Export(str(path), f"# A talk\n\n> Where?\n\n{HOSTILE}\n")
+    assert Loop(None, None, False)._write(export) == str(path)
+    text = path.read_text(encoding="utf-8")
+    assert "[bold]lantern[/bold]" in text and text.startswith("# A talk\n\n> Where?\n\n")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)

@@ -9,7 +9,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longread.cli.render.clean import json_safe, one_line, printable, same_length, unbroken
+from longread.cli.render.clean import flowing, json_safe, one_line, printable, same_length, unbroken
 from longread.cli.render.machine import dumps
 
 # All planes that hold characters: the rest is unassigned, or private and harmless.
@@ -42,6 +42,12 @@ def test_all_kinds_of_line_breaks_become_one():
     assert printable("a\r\nb\x0bc\x0cd\x85e\u2028f\u2029g") == "a\nb\nc\nd\ne\nf\ng"
     assert one_line("a\r\n\tb\x0c c") == "a b c"
     assert unbroken("/a  b/c\nd") == "/a  b/c d"
+
+
+def test_lines_of_prose_are_joined_as_their_script_joins_them():
+    assert flowing("The miller\n asked\r\neveryone.") == "The miller asked everyone."
+    assert flowing("船长把灯\n藏在\u2028桥下。\n　　Tobias 问了\n人。") == "船长把灯藏在桥下。Tobias 问了人。"
+    assert flowing("a\x1b[31m\nb") == "a[31m b"
 
 
 @given(st.text())

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from longread.cli import main
 from longread.cli.crash import foreseen
 from longread.cli.job import Run
 from longread.jobs import JOBS
@@ -44,6 +45,20 @@ def test_a_job_that_runs_out_of_memory_ends_with_a_sentence(capsys):
     assert Run(JOBS["read"], ["x"], {}).each(work) == 1
     error, hint = capsys.readouterr().err.splitlines()
     assert error == "error: there is not enough memory" and hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("given", ["", "yes", "perhaps"])
+def test_a_command_without_the_flag_heeds_the_variable(given, capsys, monkeypatch):
+    def fail() -> str:
+        raise ValueError("nobody foresaw this")
+
+    monkeypatch.setattr("longread.cli.config.config_file", fail)
+    monkeypatch.setenv("LONGREAD_VERBOSE", given)
+    assert main(["config", "path"]) == 1
+    said = capsys.readouterr().err
+    assert ("Traceback" in said) == (given == "yes")
+    assert ("; LONGREAD_VERBOSE=1 shows the traceback" in said) == (given != "yes")
+    assert "--verbose" not in said
 
 
 def test_a_crash_loads_no_torch(cli_env):

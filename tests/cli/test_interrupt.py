@@ -55,6 +55,14 @@ def test_the_first_leaves_a_valid_partial_file(interrupted, tmp_path, number):
 
 
 @posix
+def test_the_text_as_read_says_where_its_part_is(interrupted, tmp_path):
+    code, out, err, _ = interrupted("read", "--text", "slow.txt", "-o", "out.txt")
+    assert (code, out) == (130, "") and "a part is in" in err and "out.txt.partial" in err
+    part = (tmp_path / "out.txt.partial").read_text(encoding="utf-8")
+    assert part.startswith("Line one\nand on\n") and "西游" not in part
+
+
+@posix
 def test_without_a_file_the_part_is_printed(interrupted):
     code, out, err, _ = interrupted("summarize", "slow.txt")
     assert code == 130 and out.startswith("Names\n")

@@ -41,6 +41,25 @@ def test_plain_text_is_not_written_under_the_name_of_another_format(cli, tmp_pat
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize(
+    "wish", [["summarize", "n"], ["summarize", "n", "--json"], ["read", "n", "--text"], ["translate", "n"]]
+)
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.XZ", "a.bz2", "a.zip"])
+def test_nothing_plain_is_written_under_the_name_of_a_packed_file(cli, tmp_path, wish, name):
+    code, out, err = cli(*wish, "-o", tmp_path / name)
+    assert (code, out) == (4, "") and "is not written packed" in err and "A Title" not in err
+    assert "leave the ending away" in err and ("-o - | " in err) == (name != "a.zip")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_text_as_read_says_what_it_is_and_where(cli, tmp_path):
+    code, out, err = cli("read", "--text", "note.txt")
+    assert code == 0 and out == "Line one\n西游 two\n"
+    assert "left out: Project Gutenberg header" in err and "warning: a chapter is missing" in err
+    code, out, err = cli("read", "--text", "novel.txt", "-o", "out.txt")
+    assert (code, out) == (0, "") and f"written in {tmp_path / 'out.txt'}" in err
+
+
 def test_a_name_for_json_wants_json(cli, tmp_path):
     code, _, err = cli("summarize", "n", "-o", tmp_path / "a.json")
     assert code == 4 and "add --json" in err and not [*tmp_path.iterdir()]

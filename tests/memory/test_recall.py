@@ -105,3 +105,22 @@ def test_words_that_stand_together_come_before_the_same_words_apart(tmp_path):
     with open_document(str(path)) as document, Passages.build(tmp_path / "book.db", document) as passages:
         assert "stone bridge" in recall(passages, "Who met at the stone bridge?", 3).hits[0].text
         assert "stone bridge" in recall(passages, "What of the stone bridge?", 3).hits[0].text
+
+
+def test_a_person_called_will_is_found_and_not_the_verb(tmp_path):
+    path = tmp_path / "book.txt"
+    verb = "Whoever will cross the ford will be wet. “Will you cross it?” asked the clerk. " + FILLER
+    met = "Will Stubb is the smith of the village. Will forged the anchor of the ferry. " + FILLER
+    path.write_text(FILLER * 4 + verb * 3 + FILLER * 4 + met + FILLER * 9 + verb, encoding="utf-8")
+    with open_document(str(path)) as document, Passages.build(tmp_path / "book.db", document) as passages:
+        found = recall(passages, "Who is Will?", 3)
+        assert found.found and "Will Stubb" in found.hits[0].text
+        assert "anchor" in recall(passages, "What did Will forge?", 3).hits[0].text
+
+
+def test_a_book_without_capitals_has_first_mentions_too(tmp_path):
+    path = tmp_path / "book.txt"
+    text = FILLER * 9 + "agatha bought a small bakery.\n\n" + FILLER * 9 + "agatha sold it.\n\n" + FILLER
+    path.write_text(text, encoding="utf-8")
+    with open_document(str(path)) as document, Passages.build(tmp_path / "book.db", document) as passages:
+        assert "bakery" in recall(passages, "Who is Agatha?", 3).hits[0].text

@@ -171,6 +171,16 @@ def test_terms_of_a_question():
     assert asked("Who is he?", "en").split() == ["Who", "is", "he"]  # nothing else is left
     assert asked("Why didn't Agatha’s aunt buy it?", "en").split() == ["Agatha", "aunt", "buy"]
     assert asked("孙悟空是谁？", "zh").split() == ["孙悟", "悟空"]
+
+
+def test_a_name_in_a_question_is_no_stop_word():
+    assert asked("Who is Will?", "en").split() == ["Will"]
+    assert asked("What will Will and Mr. May do?", "en").split() == ["Will", "Mr", "May"]
+    assert asked("What may I do? Will it do?", "en").split()[0] == "What"  # capitals by their place, and "I"
+    assert asked("WHO WILL SELL IT?", "en").split() == ["SELL"]
+    assert asked("Who Will Sell It?", "en").split() == ["Sell"]  # as headings are written
+    assert asked("Who wrote the Mud Book?", "en").split() == ["wrote", "Mud"]  # the text itself
+    assert asked("Wer ist der Müller?", "de").split() == ["Müller"]
     assert spaced("在Oban的猫").split() == ["在", "Oban", "的猫"]
     stemmer = Stemmer("en")
     assert stemmer.terms(["Running dogs", "", "a dog ran"]) == [["run", "dog"], [], ["a", "dog", "ran"]]

@@ -16,7 +16,7 @@ from longread.errors import LongreadError, OutputError, UsageError
 from longread.store import files, reading, saves
 from longread.store.library import Library
 from longread.store.rows import Rows
-from longread.tasks.readings import entry
+from longread.tasks.shelf import entry
 
 KEY = {
     "text": "ab",

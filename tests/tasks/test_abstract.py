@@ -6,6 +6,7 @@ the hand, what is done with what it writes, and what happens when it fails.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,14 +14,18 @@ import pytest
 
 from longread.config import Memory
 from longread.engine.sampling import GREEDY
+from longread.engine.session import Session
 from longread.errors import Interrupted, UnsupportedError
 from longread.events import BlockRead, Done, Progress
 from longread.events import Note as Remark
 from longread.model.catalog import Trust
+from longread.model.chat import Chat
 from longread.tasks import reading
+from longread.tasks.abstract import Pace, hand_of
 from longread.tasks.abstract.lengths import Meter
 from longread.tasks.abstract.quote import condense
 from longread.tasks.extract.traits import length_of
+from longread.tasks.outlook import outlook
 from tests.tasks.scripted import OPTIONS, WINDOW, Asked, Hand, finish, honest, run, squeezed, writer_of
 
 
@@ -43,6 +48,30 @@ def test_every_paragraph_is_noted_once_and_in_order(read):
     assert squeezed("".join(a.source for a in hand.of("note"))) == squeezed("".join(p.text for p in book))
     assert counts.notes == len(hand.of("note")) > 4
     assert (counts.retried, counts.replaced, counts.cut, partial) == (0, 0, 0, False)
+
+
+def test_what_is_foreseen_is_about_what_is_written(read, loaded):
+    counts = read[-1]
+    with reading.opened("sample:en", replace(OPTIONS, part="1-2")) as job:
+        text, wishes = (job.document, job.start, job.end, loaded.encoder), {"by": "book", "lang": None}
+        notes = outlook(*text, WINDOW, 150, **wishes)
+        assert notes.tokens == pytest.approx(counts.tokens, rel=0.25)
+        assert notes.prompts == pytest.approx(counts.prompt_tokens, rel=0.25)
+        assert outlook(*text, WINDOW, 600, **wishes).tokens > 2 * notes.tokens  # longer notes, longer summary
+        assert outlook(*text, 2 * WINDOW, 150, **wishes).prompts < notes.prompts  # fewer notes
+
+
+def test_a_hand_is_timed_from_the_second_token_of_each_text(loaded):
+    chat, pace = Chat(loaded.found.folder, loaded.encoder), Pace()
+    shape = reading.shape_of(loaded, OPTIONS)
+    with Session(loaded.backbone, loaded.prefix, shape, OPTIONS.memory) as session:
+        write = hand_of(session, loaded, chat, pace)
+        began, taken = time.perf_counter(), 0
+        for _ in range(2):
+            ids = write([*loaded.prefix, 300, 301], max_tokens=8, sampling=GREEDY, seed=0)
+            taken += len([*ids])
+        spent = time.perf_counter() - began
+    assert pace.tokens == taken - 2 > 0 and 0 < pace.seconds < spent
 
 
 def test_a_note_is_given_the_last_notes(read):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from longread.tasks import book_map
-from longread.tasks.readings import account
+from longread.tasks.shelf import account
 from tests.kept import CHARACTERS, ask, keep
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}

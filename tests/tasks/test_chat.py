@@ -74,13 +74,18 @@ def facts(talk):
         ("/open a  b.txt", ("open", "a  b.txt")),
         ("//etc is a folder", ("", "/etc is a folder")),
         ("/continue", ("continue", "")),
+        ("/ask\tWho is  it?", ("ask", "Who is  it?")),
+        ("/ask\u3000\u3000他是谁？", ("ask", "他是谁？")),
+        ("/ask\nWho is\nit?", ("ask", "Who is\nit?")),
     ],
 )
 def test_lines(line, wanted):
     assert parse(line) == wanted
 
 
-@pytest.mark.parametrize("line", ["/bogus", "/open", "/help me", "/learn maybe", "/summary huge", "/"])
+@pytest.mark.parametrize(
+    "line", ["/bogus", "/open", "/help me", "/learn maybe", "/summary huge", "/", "/ ask"]
+)
 def test_lines_that_make_no_sense(line):
     with pytest.raises(UsageError) as caught:
         parse(line)
@@ -217,8 +222,12 @@ def test_a_summary_beside_the_chat(talk, book):
     chat = talk(chats=True)
     list(chat.open(book))
     send(chat, "Who asked people?")
-    (done,) = (event for event in send(chat, "/summary short") if isinstance(event, Done))
+    planned, *events, done = send(chat, "/summary short")
+    assert isinstance(planned, Planned) and planned.seconds > 0 and not planned.read and not planned.writes
+    assert any(isinstance(event, BlockRead) for event in events)
     assert done.command == "summarize" and done.result.sections
+    again, *_ = send(chat, "/summary short")  # what was read is taken up
+    assert again.read == again.tokens == planned.tokens and again.seconds < planned.seconds / 10
     assert text(send(chat, "And then?"))
 
 

@@ -15,7 +15,7 @@ from longread.reader import open_document
 from longread.store import reading
 from longread.store.library import Library
 from longread.tasks import reading as reading_task
-from longread.tasks import readings
+from longread.tasks import shelf
 from longread.tasks.answer.learned import adapter_of
 from longread.tasks.ask import ask
 from longread.tasks.chat.talk import Talk
@@ -79,14 +79,14 @@ def test_the_reading_used_last_and_whole_comes_first(text, read):
 def test_questions_are_noted_for_the_map(text, read):
     *_, done = ask(text, Options(), question=(QUESTION, "Why does Captain Ahab hunt the whale?"))
     (one,) = Library().all()
-    asked = readings.account(one).asked
+    asked = shelf.account(one).asked
     assert [item.question for item in asked] == [answer.question for answer in done.result.answers]
     assert asked[0].evidence[0] == (
         done.result.answers[0].evidence[0].start,
         done.result.answers[0].evidence[0].end,
     )
     list(ask(text, Options(save=False), question=(QUESTION,)))
-    assert len(readings.account(one).asked) == 2
+    assert len(shelf.account(one).asked) == 2
 
 
 def test_a_link_in_place_of_the_record_is_not_followed(text, read, tmp_path):

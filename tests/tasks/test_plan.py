@@ -7,7 +7,7 @@ import json
 import pytest
 
 from longread.config import Memory, Options
-from longread.errors import LongreadError, UnsupportedError, UsageError
+from longread.errors import LongreadError, ModelError, UnsupportedError, UsageError
 from longread.events import Planned
 from longread.jobs import JOBS
 from longread.model.fit import Sizes, default_sizes, lengths
@@ -30,6 +30,9 @@ def planned(task: str, path, memory=Memory(), model="pocket", device="auto", **o
         ("ask", {"question": ["Who is it?"], "lang": "zh"}, UnsupportedError, "stays in the book's language"),
         ("ask", {"question": ["x" * 3000]}, UsageError, "3,000 characters"),
         ("score", {"arms": ("recompute",), "memory": Memory(block=1024)}, LongreadError, "without a cache"),
+        ("continue", {"top_p": 1.5}, UsageError, "--top-p: 1.5 is not allowed"),
+        ("continue", {"min_p": 2.0}, UsageError, "--min-p: 2.0 is not allowed"),
+        ("continue", {"repetition_penalty": 0.0}, UsageError, "--repetition-penalty: 0.0 is not allowed"),
         ("read", {"memory": Memory(sinks=1023)}, LongreadError, "leave no room"),
         ("read", {"memory": Memory(window=2048)}, LongreadError, "more than the 1024"),
         ("read", {"device": "cuda:97"}, LongreadError, "no device cuda:97"),
@@ -48,6 +51,16 @@ def test_it_refuses_what_the_job_would_refuse(task, wishes, error, said):
 def test_what_reads_nothing_refuses_no_size_and_no_device():
     plan = planned("ask", "sample:en", Memory(window=4096), device="cuda:97", question=["Who is Obed Lunn?"])
     assert plan.blocks == 0
+
+
+def test_passages_alone_need_no_model():
+    wish = {"model": "owner/not-on-this-machine", "question": ["Who is Obed Lunn?"]}
+    plan = planned("ask", "sample:en", answer=False, **wish)
+    assert plan.blocks == 0 and plan.tokens > 1000
+    with pytest.raises(ModelError):
+        planned("ask", "sample:en", **wish)
+    with pytest.raises(ModelError):
+        planned("read", "sample:en", model="owner/not-on-this-machine")
 
 
 def test_sizes_are_those_of_the_job():

@@ -22,6 +22,7 @@ from ..job import INTERRUPTED, PARTIAL
 from ..output import OutputFile
 from ..render import screen, streams
 from ..render.chat import ChatScreen
+from ..render.clean import printable
 
 
 class Lines(Protocol):
@@ -126,7 +127,7 @@ class Loop:
         try:
             file = OutputFile(event.path)
             try:
-                file.write(event.text)
+                file.write(printable(event.text))  # what a book or a model says may steer who prints it
                 return file.commit()
             finally:
                 file.discard()

@@ -6,6 +6,7 @@ commands.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -81,8 +82,8 @@ class Names(Completer):
         text = document.text_before_cursor
         if not text.startswith("/") or "\n" in text:
             return
-        name, blank, argument = text[1:].partition(" ")
-        if not blank:
+        name, *rest = re.split(r"\s", text[1:], maxsplit=1)
+        if not rest:
             for command in COMMANDS.values():
                 if command.name.startswith(name):
                     yield Completion(command.name, -len(name), display_meta=command.help)
@@ -90,7 +91,7 @@ class Names(Completer):
         found = COMMANDS.get(name)
         if found is None:
             return
-        argument = argument.lstrip()
+        argument = rest[0].lstrip()
         for word in (*found.choices, *(("sample:en", "sample:zh") if found.name == "open" else ())):
             if argument and word.startswith(argument):
                 yield Completion(word, -len(argument))

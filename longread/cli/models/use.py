@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from pathlib import Path
 
 from ... import config
 from ..app import Command
+from ..folder import from_anywhere
 from ..render import screen
 from . import NAME, group
 
@@ -21,9 +21,8 @@ def use(name: NAME) -> partial[int]:
 def _use(name: str) -> int:
     from ...model.find import find_model
 
-    found = find_model(name)
-    local = found.entry is None and Path(name).expanduser().is_dir()
-    chosen = str(found.folder.resolve()) if local else name  # a folder must be found from anywhere
+    find_model(name)  # or it says what is wrong with it
+    chosen = from_anywhere(name)
     path = config.write("model", chosen)
     shown = screen.Plain()
     shown.say(f"{screen.unbroken(chosen)} is the default now, as {screen.unbroken(path)} says")

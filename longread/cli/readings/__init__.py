@@ -1,4 +1,4 @@
-"""``longread readings``: what is kept of the texts that were read, and how to be rid of it."""
+"""``longread readings``: what is kept of texts, readings and all else, and how to be rid of it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def library() -> Any:
     return Library()
 
 
-def as_record(command: str, key: str, value: Any) -> int:
+def as_record(command: str, **values: Any) -> int:
     """Print the one JSON object of a subcommand."""
-    record = {"schema": machine.SCHEMA, "command": f"readings {command}", key: machine.plain(value)}
+    record = {"schema": machine.SCHEMA, "command": f"readings {command}", **machine.plain(values)}
     return streams.show(machine.dumps(record))
 
 

@@ -36,12 +36,12 @@ def show(
 
 
 def _show(name: str, output: str | None, as_json: bool, force: bool) -> int:
-    from ...tasks.readings import account
+    from ...tasks.shelf import account
 
     place = OutputFile(output, force) if output is not None and output != "-" else streams.Stdout()
     about = account(library().find(name))
     if as_json:
-        return as_record("show", "reading", about)
+        return as_record("show", reading=about)
     if output is None:
         answers.deliver(place, lambda width: shelf.described(about, shelf.now()))
     else:

@@ -15,7 +15,7 @@ from ...events import Done, Planned
 from ...shares import percent
 from . import streams, words
 from .cells import breaks, padded, width_of
-from .clean import one_line, printable
+from .clean import flowing, one_line, printable
 
 # Wider lines are hard to read.
 WIDEST = 100
@@ -56,7 +56,7 @@ def _summary(result: Any, document: dict[str, Any]) -> Iterator[Line]:
     # Sections that say something else than the summary are what it was made from, not part of it.
     whole = " ".join(section.text for section in result.sections)
     if "".join(whole.split()) != "".join(result.summary.split()):
-        yield from _prose(result.summary)
+        yield from prose(result.summary)
         return
     for at, section in enumerate(result.sections):
         if at:
@@ -66,7 +66,7 @@ def _summary(result: Any, document: dict[str, Any]) -> Iterator[Line]:
             place = percent(min(0.99, section.spans[0][0] / document["characters"]))
         if section.chapter or place:
             yield Line(one_line(section.chapter or ""), "heading", place)
-        yield from _prose(section.text)
+        yield from prose(section.text)
 
 
 def _since(chapter: Any) -> str:
@@ -75,8 +75,9 @@ def _since(chapter: Any) -> str:
     return f", first in {'chapter ' if isinstance(chapter, int) else ''}{one_line(chapter)}"
 
 
-def _prose(text: str) -> Iterator[Line]:
-    paragraphs = [one_line(part) for part in printable(text).split("\n\n")]
+def prose(text: str) -> Iterator[Line]:
+    """Paragraphs, apart by blank lines."""
+    paragraphs = [flowing(part) for part in printable(text).split("\n\n")]
     for at, part in enumerate(filter(None, paragraphs)):
         if at:
             yield Line()
@@ -94,19 +95,19 @@ def _answers(answers: Iterable[Any]) -> Iterator[Line]:
             nearest = "; the nearest passages:" if item.evidence else ""
             yield Line(f"No answer to this was found in the text{nearest}", "body")
         elif item.answer:
-            said = one_line(item.answer)
+            said = flowing(item.answer)
             yield Line(f"Quoted{_from(said, item.evidence)}: {said}" if item.quoted else said, "body")
         for passage in item.evidence:
             yield Line()
             chapter = one_line(passage.chapter or "")
             span = f"{percent(passage.share)}, characters {passage.start}-{passage.end}"
             yield Line(f"[{passage.rank}] {chapter}".rstrip(), "heading", span)
-            yield from _prose(passage.text)
+            yield from prose(passage.text)
 
 
 def _from(said: str, evidence: Iterable[Any]) -> str:
     """The number of the passage that a quotation stands in."""
-    return next((f" from [{item.rank}]" for item in evidence if said in one_line(item.text)), "")
+    return next((f" from [{item.rank}]" for item in evidence if said in flowing(item.text)), "")
 
 
 def _score(result: Any, width: int) -> Iterator[Line]:
@@ -152,6 +153,8 @@ def _plan(planned: Planned) -> Iterator[Line]:
     if not planned.blocks:
         yield Line("blocks: none; no model reads the text, its passages are looked up", "body")
         return
+    if planned.read:
+        yield Line(f"saved reading: {words.taken_up(planned.read, planned.tokens)}", "body")
     yield Line(f"blocks: {words.number(planned.blocks)} of {words.number(planned.block)} tokens", "body")
     yield Line(
         f"window: {words.number(planned.window)} tokens, {words.amount(planned.sinks, 'sink')}", "body"
@@ -166,7 +169,12 @@ def _plan(planned: Planned) -> Iterator[Line]:
     memory = f"memory: about {words.size(planned.memory_bytes)} beside the program itself"
     yield Line(f"{memory}: {parts}" if parts else memory, "body")
     yield Line(f"share of the book: {percent(planned.share)}", "body")
-    yield Line(f"time: about {words.duration(planned.seconds)}", "body")
+    if planned.writes:
+        spent = "" if planned.writing is None else f", about {words.duration(planned.writing)} of the time"
+        yield Line(f"writing: about {words.amount(planned.writes, 'token')}{spent}", "body")
+    left = " for what is left" if planned.read else ""
+    more = words.UNKNOWN if planned.writing is None else ""
+    yield Line(f"time: about {words.duration(planned.seconds)}{left}{more}", "body")
 
 
 def table(rows: list[list[str]], width: int) -> Iterator[Line]:

@@ -17,7 +17,7 @@ from ...errors import LongreadError
 from ...events import Done, Event, Text
 from ...shares import percent
 from . import streams, words
-from .answers import Line, deliver, lines
+from .answers import Line, deliver, lines, prose
 from .clean import one_line, printable, unbroken
 from .screen import Screen
 
@@ -124,7 +124,7 @@ def passage(item: Mapping[str, Any]) -> Iterator[Line]:
     """A numbered passage with its place, as ``ask`` shows them."""
     place = f"{percent(item['share'])}, characters {item['start']}-{item['end']}"
     yield Line(f"[{item['rank']}] {one_line(item.get('chapter') or '')}".rstrip(), "heading", place)
-    yield Line(one_line(item["text"]), "body")
+    yield from prose(item["text"])
 
 
 def _facts(event: Any, width: int) -> Iterator[Line]:

@@ -32,8 +32,16 @@ def unbroken(text: object) -> str:
 
 
 def one_line(text: object) -> str:
-    """``printable`` on one line, with single spaces: titles, chapter names, prose."""
+    """``printable`` on one line, with single spaces: titles, chapter names."""
     return " ".join(printable(str(text)).split())
+
+
+def flowing(text: object) -> str:
+    """Hard-wrapped prose as ``printable`` text on one line: next to a Chinese or Japanese character a line
+    end is nothing, elsewhere a space."""
+    from ...reader.sentences import unwrapped  # as quotations are joined, so that they are found in it
+
+    return unwrapped(printable(str(text)))
 
 
 def same_length(text: str) -> str:

@@ -88,7 +88,7 @@ class Plain(Screen):
         elif isinstance(event, Progress):
             self.advance(event)
         elif isinstance(event, Planned) and event.seconds and (self.progress or event.seconds > 60):
-            self.say(f"this takes about {words.duration(event.seconds)}")
+            self.say(announced(event))
         if not self.progress:
             return
         if isinstance(event, Opened):
@@ -178,6 +178,13 @@ def choose(progress: str, quiet: bool, verbose: bool) -> Screen:
     if progress == "none":
         return Plain(verbose, progress=False)
     return Live(verbose) if progress == "auto" and is_terminal(sys.stderr) else Plain(verbose)
+
+
+def announced(event: Planned) -> str:
+    """How long it takes, and of what where not of all."""
+    more = words.UNKNOWN if event.writing is None else ""
+    said = f"this takes about {words.duration(event.seconds)}{more}"
+    return f"{said}; in a saved reading {words.taken_up(event.read, event.tokens)}" if event.read else said
 
 
 def progress_line(event: Progress) -> str:

@@ -18,13 +18,49 @@ from .clean import one_line, unbroken
 
 TITLE = 12  # a title is shortened to as little as this before the table becomes a list
 NOTHING = "-"
+OTHERS = {
+    "conversation": "Conversations: longread chat --resume ID goes on with one",
+    "translation": "Translations, to be gone on with",
+    "index": "Indexes of texts that were asked about",
+}
 
 
-def listed(entries: Sequence[Any], now: datetime, width: int) -> Iterator[Line]:
-    """The readings as a table, or as a list where that is too wide; then what is wrong with which."""
-    if not entries:
+def listed(entries: Sequence[Any], things: Sequence[Any], now: datetime, width: int) -> Iterator[Line]:
+    """The readings as a table, or as a list where that is too wide, and what is wrong with which; then what
+    else is kept, each kind by itself."""
+    if entries:
+        yield from _readings(entries, now, width)
+    else:
         yield Line("no readings are kept", "body")
-        return
+    for kind, heading in OTHERS.items():
+        some = [thing for thing in things if thing.kind == kind]
+        if some:
+            yield Line()
+            yield Line(heading, "heading")
+            yield from _others(some, now, width)
+
+
+def _others(things: Sequence[Any], now: datetime, width: int) -> Iterator[Line]:
+    rows = [["title", "id", "age", "size", "languages", "model"]]
+    for thing in things:
+        age = thing.age(now)
+        rows.append(
+            [
+                _title(thing),
+                _id(thing),
+                NOTHING if age is None else words.age(age),
+                words.size(thing.bytes),
+                " to ".join(map(one_line, thing.languages)),
+                one_line(thing.model),
+            ]
+        )
+    columns = [at for at in range(1, len(rows[0])) if at < 4 or any(row[at] for row in rows[1:])]
+    room = max(TITLE, width - sum(2 + max(width_of(row[at]) for row in rows) for at in columns))
+    short = [[shortened(row[0], room), *(row[at] or NOTHING for at in columns)] for row in rows]
+    yield from table(short, width)
+
+
+def _readings(entries: Sequence[Any], now: datetime, width: int) -> Iterator[Line]:
     head = ["title", "id", "age", "size", "read", "perplexity", "without", "model", "state"]
     rows = [_row(entry, now) for entry in entries]
     columns = [index for index in range(1, len(head)) if index != 8 or any(row[8] for row in rows)]
@@ -153,7 +189,12 @@ def _along(account: Any) -> Iterator[Line]:
 
 
 def _title(entry: Any) -> str:
-    return one_line(entry.title) or ("(damaged)" if entry.damage else "untitled")
+    return one_line(entry.title) or ("(damaged)" if getattr(entry, "damage", "") else "untitled")
+
+
+def _id(entry: Any) -> str:
+    """As it is shown: of a hash the beginning, of a conversation the name that ``chat --resume`` takes."""
+    return one_line(entry.id) if getattr(entry, "kind", "") == "conversation" else one_line(entry.id)[:8]
 
 
 def _wrong(entry: Any) -> list[str]:
@@ -185,8 +226,9 @@ def _value(value: Any) -> str:
 
 
 def dropped(entry: Any) -> str:
-    """One reading as ``rm`` speaks of it."""
-    return f"{_title(entry)} ({one_line(entry.id)[:8]}, {words.size(entry.bytes)})"
+    """One reading, or what else is kept, as ``rm`` speaks of it."""
+    kind = f"the {entry.kind} " if hasattr(entry, "kind") else ""
+    return f"{kind}{_title(entry)} ({_id(entry)}, {words.size(entry.bytes)})"
 
 
 def now() -> datetime:

@@ -17,6 +17,10 @@ LANGUAGES = {
 }  # fmt: skip
 
 
+# What is added to a time where no text was written here yet by which to tell.
+UNKNOWN = ", and the time of writing"
+
+
 def language(code: str) -> str:
     """A BCP 47 code as the name of its language, or as it stands; "und" is a language that is not known."""
     if code == "und":
@@ -117,6 +121,13 @@ def sparkline(values: list[float]) -> str:
     return "".join(
         " " if math.isnan(value) else marks[min(7, at)] for value, at in zip(values, steps, strict=True)
     )
+
+
+def taken_up(read: int, tokens: int) -> str:
+    """What of the ``tokens`` a saved reading has ``read``, and what is left."""
+    left = max(0, tokens - read)
+    rest = f"about {number(left)} are left" if left else "none are left"
+    return f"about {number(read)} tokens ({percent(fraction(read, tokens))}) are read already, {rest}"
 
 
 def shell(name: str) -> str:

@@ -7,22 +7,24 @@ with the adapter that the reading has trained so far. Knows no prompt and no tem
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from longread.errors import Interrupted
 from longread.events import BlockRead, Event, Progress
 from longread.events import Note as Remark
+from longread.reader.language import base_language
 from longread.reader.sentences import unwrapped
-from longread.tasks import reading
+from longread.tasks import estimate, reading
 from longread.tasks.abstract.lengths import Meter
 from longread.tasks.abstract.merge import Merger, Note
 from longread.tasks.abstract.quote import quote
 from longread.tasks.abstract.stretches import Stretch, Stretches
 from longread.tasks.abstract.writer import Counts, Write, Writer
-from longread.tasks.extract.traits import base_language
+from longread.tasks.outlook import LEAST, MOST, PLENTY, SAMPLE, sizes_for
 from longread.tasks.summarize import Summary
 
 if TYPE_CHECKING:
@@ -32,25 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Counts", "abstract"]
 
-_SAMPLE = 20_000  # characters from which the tokens of a word are learned
-_LEAST, _MOST = 30, 250  # words of a note
-_PLENTY = 3  # notes together are so many times as long as the summary
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Shares of the window, in tokens: the ``stretch`` noted, the notes ``before`` it, the ``answer``."""
-
-    stretch: int
-    before: int
-    answer: int
-
-
-def sizes_for(room: int, most: int) -> Sizes:
-    """How ``room`` tokens are shared; an answer takes ``most`` at most."""
-    answer = min(room // 4, most)
-    before = min(room // 5, most)
-    return Sizes(room - answer - before, before, answer)
+_T = TypeVar("_T")
+_ENOUGH = 100  # tokens that say how long others take
 
 
 def abstract(
@@ -76,11 +61,12 @@ def abstract(
     document = job.document
     chat = Chat(loaded.found.folder, loaded.encoder)
     shape = reading.shape_of(loaded, job.options)
-    sample = "".join(document.text(job.start, min(job.end, job.start + _SAMPLE)))
+    sample = "".join(document.text(job.start, min(job.end, job.start + SAMPLE)))
     meter = Meter(loaded.encoder, lang or document.language, sample, document.language)
+    pace = Pace()
     with Session(loaded.backbone, loaded.prefix, shape, job.options.memory, seed=job.options.seed) as session:
         writer = Writer(
-            write or hand_of(session, loaded, chat),
+            write or hand_of(session, loaded, chat, pace),
             chat,
             loaded.encoder,
             meter,
@@ -108,33 +94,60 @@ def abstract(
         partial = partial or merger.interrupted
     summary = Summary("\n\n".join(section.text for section in sections), tuple(sections))
     job.tally.extra["written"] = writer.counts.as_dict()
+    if pace.tokens >= _ENOUGH:
+        known = estimate.as_loaded(job.options, loaded)
+        estimate.remember_speed(loaded.found, shape, known, pace.tokens / pace.seconds, kind=estimate.NOTES)
     yield from _merged_remarks(job, merger, meter, meter.length(summary.summary), wanted)
     yield Progress("merging notes", max(1, merger.done), max(1, merger.done), "texts", share=job.tally.share)
     return summary, partial
 
 
-def hand_of(session: Session, loaded: LoadedModel, chat: Chat) -> Write:
-    """The model's own hand: each text in a stream of its own, within the open ``session``."""
+@dataclass
+class Pace:
+    """Tokens that were written one after another, and the seconds that they took; a text's first token, which
+    takes its prompt, is left out."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def of(self, ids: Generator[int, None, _T]) -> Generator[int, None, _T]:
+        """The same ``ids``, timed; not what is done with each."""
+        began = None
+        while True:
+            try:
+                token = next(ids)
+            except StopIteration as end:
+                return end.value
+            if began is not None:
+                self.tokens += 1
+                self.seconds += time.perf_counter() - began
+            yield token
+            began = time.perf_counter()
+
+
+def hand_of(session: Session, loaded: LoadedModel, chat: Chat, pace: Pace | None = None) -> Write:
+    """The model's own hand, timed by ``pace``: each text in a stream of its own, in the open ``session``."""
     from longread.engine.decode import generate_ids
     from longread.memory.policy import fresh_policy
 
+    pace = pace or Pace()
     backbone, shape = loaded.backbone, session.shape
 
-    def write(prompt_ids, *, max_tokens, sampling, seed) -> Iterator[int]:
+    def write(prompt_ids, *, max_tokens, sampling, seed) -> Generator[int, None, str]:
         policy = fresh_policy(backbone, window=shape.window, sinks=shape.sinks, tokens=len(prompt_ids))
         off = session.lora is not None and not session.memory.answering_adapter
         with session.lora.off() if off else nullcontext():  # once a text: switching costs milliseconds
-            return (
-                yield from generate_ids(
-                    policy,
-                    backbone,
-                    prompt_ids,
-                    max_tokens=max_tokens,
-                    sampling=sampling,
-                    stop_ids=chat.stop_ids,
-                    seed=seed,
-                )
+            ids = generate_ids(
+                policy,
+                backbone,
+                prompt_ids,
+                max_tokens=max_tokens,
+                sampling=sampling,
+                stop_ids=chat.stop_ids,
+                seed=seed,
             )
+            with closing(ids):
+                return (yield from pace.of(ids))
 
     return write
 
@@ -150,7 +163,7 @@ class _Scribe:
         self._writer = writer
         self._meter = writer.meter
         self._scale = 2 if self._meter.unit == "characters" else 1
-        self._sizes = sizes_for(writer.room("note"), self._meter.answer(_MOST * self._scale))
+        self._sizes = sizes_for(writer.room("note"), self._meter.answer(MOST * self._scale))
         self._longest = self._meter.length_in(self._sizes.answer)
         self._wanted = wanted
         self._quoted = 0
@@ -202,8 +215,8 @@ class _Scribe:
         """Write down what ``stretch`` tells, given the last notes."""
         size = self._meter.length(stretch.text)
         share = (stretch.end - stretch.start) / max(self._job.characters, 1)
-        length = round(_PLENTY * self._wanted * share)
-        length = min(max(length, _LEAST * self._scale), self._longest)
+        length = round(PLENTY * self._wanted * share)
+        length = min(max(length, LEAST * self._scale), self._longest)
         if self._same and size <= length:  # shorter than its note would be
             self._keep(stretch, unwrapped(stretch.text) if size else "")
             return

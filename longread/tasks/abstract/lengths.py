@@ -5,16 +5,11 @@ Knows words, characters, sentences and how many tokens they take. Knows no promp
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from longread.reader.sentences import sentences
-from longread.tasks.extract.traits import base_language, counts_characters, length_of
-
-# Tokens of a word, or of a character, in a language that the sample does not show: on the safe side.
-_TOKENS_OF_WORD, _TOKENS_OF_CHARACTER = 2.5, 1.5
-_SPARE = 1.3  # an answer may run over by so much before it is cut off
-_END = 8  # tokens
+from longread.tasks.extract.traits import counts_characters, length_of
+from longread.tasks.outlook import END, SPARE, answer_for, rate_of
 
 
 class Meter:
@@ -25,11 +20,7 @@ class Meter:
         self.joint = "" if counts_characters(language) else " "
         self.unit = "characters" if counts_characters(language) else "words"
         self._encoder = encoder
-        length = length_of(sample, language)
-        if base_language(language) == base_language(spoken) and length:
-            self._rate = len(encoder.encode(sample)) / length
-        else:
-            self._rate = _TOKENS_OF_CHARACTER if counts_characters(language) else _TOKENS_OF_WORD
+        self._rate = rate_of(encoder, language, sample, spoken)
 
     def length(self, text: str) -> int:
         """Words of ``text``; in Chinese and Japanese characters."""
@@ -41,11 +32,11 @@ class Meter:
 
     def answer(self, length: int) -> int:
         """Tokens to allow for an answer of ``length``."""
-        return math.ceil(length * self._rate * _SPARE) + _END
+        return answer_for(length, self._rate)
 
     def length_in(self, answer: int) -> int:
         """The length that can be asked for where ``answer`` tokens are allowed."""
-        return max(1, int((answer - _END) / (self._rate * _SPARE)))
+        return max(1, int((answer - END) / (self._rate * SPARE)))
 
     def sentences(self, text: str) -> list[str]:
         """The sentences of ``text``, in order."""

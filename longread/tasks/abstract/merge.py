@@ -15,10 +15,10 @@ from longread.events import Event, Progress
 from longread.reader.document import Document
 from longread.tasks.abstract.quote import condense
 from longread.tasks.abstract.writer import Writer
+from longread.tasks.outlook import LONGEST
 from longread.tasks.summarize import Section
 
 _LEAST = 25  # the shortest text that is asked for
-_LONGEST = 300  # words that are asked for in one go; models asked for more write less
 _DEPARTURE = 0.2  # from the length asked for, in either direction
 
 
@@ -44,7 +44,7 @@ class Merger:
         self._document = document
         room = writer.room("merge", "more")
         cjk = 2 if self._meter.unit == "characters" else 1
-        answer = min(room // 4, self._meter.answer(_LONGEST * cjk))
+        answer = min(room // 4, self._meter.answer(LONGEST * cjk))
         self._source = room - 2 * answer  # one for the answer, one for what came before it
         self._before = answer
         self.longest = self._meter.length_in(answer)

@@ -5,6 +5,7 @@ Knows their names, what each takes and how a line is told apart. Runs none.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from longread.config import suggestion
@@ -60,8 +61,8 @@ def parse(line: str) -> tuple[str, str]:
         return "", line[1:]
     if not line.startswith("/"):
         return "", line
-    name, _, argument = line[1:].partition(" ")
-    argument = argument.strip()
+    # At any white space: a tab, a line end, a full-width space.
+    name, argument = (*re.split(r"\s+", line[1:], maxsplit=1), "")[:2]
     command = COMMANDS.get(name)
     if command is None:
         near = suggestion(name, COMMANDS)

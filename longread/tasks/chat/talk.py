@@ -177,14 +177,17 @@ class Talk:
         yield from self._keep(Turn("continue", words, text))
 
     def _summary(self, length: str) -> Iterator[Event]:
-        from longread.tasks.summarize import summary_of
+        from longread.tasks.summarize import foreseen, summary_of
 
-        job = self._need_book().job
+        job, length = self._need_book().job, length or "medium"
         yield from self._bench.load()
-        assert self._bench.loaded is not None
+        loaded = self._bench.loaded
+        assert loaded is not None
         self._bench.close()  # a summary has an adapter of its own
         fresh = reading.Job(job.document, self._bench.options, job.start, job.end, job.source)
-        if (yield from summary_of(fresh, self._bench.loaded, length=length or "medium")):
+        notes = foreseen(fresh, loaded, length=length)
+        yield reading.planned(fresh, loaded, keeps=notes is None, notes=notes)
+        if (yield from summary_of(fresh, loaded, length=length)):
             yield Note(f"stopped at {percent(fresh.tally.share)} of the book: the summary is of that much")
 
     def _learn(self, wanted: str) -> Iterator[Event]:
@@ -218,12 +221,12 @@ class Talk:
         loaded, shape = self._bench.loaded, self._bench.session().shape
         assert loaded is not None
         rest = self._bench.rest(job)
+        rest.options = estimate.as_loaded(rest.options, loaded)
+        # What a saved reading has read is taken up the first time.
+        read = read_before(rest, loaded, shape) if self._bench.read_to is None else 0.0
         stateful = loaded.backbone.stateful
-        plan = estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful)
-        before = 0.0  # what a saved reading has read, which the first time is taken up
-        if self._bench.options.save and self._bench.read_to is None:
-            before = read_before(rest, loaded, shape)
-        return Planned(**{**vars(plan), "seconds": plan.seconds * (1 - before)})
+        plan = estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful, read=read)
+        return Planned(**vars(plan))
 
     def _evidence(self, _: str) -> Iterator[Event]:
         last = self._log.turns[-1] if self._log.turns else None
@@ -318,8 +321,10 @@ class Talk:
         if turn.kind != "ask" and not turn.answer.strip():
             return
         if self._log.add(turn):
-            yield Note(f"this conversation is saved in {self._log.path}; remove that file to drop it, "
-                       "--no-save leaves nothing")  # fmt: skip
+            yield Note(
+                f"this conversation is saved in {self._log.path}; "
+                f"`longread readings rm {self._log.path.stem}` drops it, --no-save leaves nothing"
+            )
         if turn.kind != "ask" and self._voice is not None and self._bench.learning:
             with contextlib.suppress(Interrupted):
                 yield from self._voice.learn()

@@ -59,7 +59,8 @@ class Transcript:
         """Keep ``turn``; whether this was the first to be written. ``OutputError`` where it cannot be, once:
         from then on nothing is written any more."""
         self.turns.append(turn)
-        fresh = self.save and self.path is None
+        # One that was dropped meanwhile begins anew: without its first line it could not be taken up again.
+        fresh = self.save and (self.path is None or not self.path.exists())
         if fresh:
             self.path = _new_path()
             head = {"schema": SCHEMA, "longread": __version__, "created": _now(), "model": self.model}
@@ -92,7 +93,7 @@ class Transcript:
         return "\n\n".join(parts) + "\n"
 
     def _write(self, record: dict[str, Any]) -> None:
-        if not self.save or self.path is None:
+        if not self.save or self.path is None or not ("schema" in record or self.path.exists()):
             return
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "replace")
         try:
@@ -167,7 +168,7 @@ def find(word: str = "", sha256: str = "") -> Path:
     ``word`` is a book's title or file name, or the beginning of a conversation's name.
     ``InputError`` where there is none.
     """
-    heads = {path: _head(path) for path in sorted(folder().glob("*.jsonl"), key=_age, reverse=True)}
+    heads = {path: head_of(path) for path in sorted(folder().glob("*.jsonl"), key=_age, reverse=True)}
     for path, head in heads.items():
         document = head.get("document") or {}
         if sha256:
@@ -192,7 +193,8 @@ def _names(head: Mapping[str, Any]) -> list[str]:
     return [name.casefold() for name in (title, source, file, Path(file).stem) if name]
 
 
-def _head(path: Path) -> dict[str, Any]:
+def head_of(path: Path) -> dict[str, Any]:
+    """The first line of a conversation: model, source, document; empty where it cannot be read."""
     try:
         with path.open("rb") as file:
             return _record(file.readline(1 << 20)) or {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longread.config import Options
+from longread.engine.drawing import Sampling
 from longread.errors import Interrupted
 from longread.events import Done, Event, Note, Progress, Text
 from longread.model.catalog import TRUSTED_FROM
@@ -21,7 +22,6 @@ from longread.tasks.continue_.ending import Ending, longest, seam
 from longread.tasks.gather import gatherer_for
 
 if TYPE_CHECKING:
-    from longread.engine.sampling import Sampling
     from longread.engine.session import Session
     from longread.engine.writing import Writing
     from longread.model.load import LoadedModel
@@ -70,8 +70,6 @@ def continue_(
     paragraph near the length asked for, or where the model goes in circles and cannot be
     led out. ``UsageError`` for sampling that does not exist.
     """
-    from longread.engine.sampling import Sampling
-
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
     wish = Wish(tokens, begin, until, sampling, kv_reuse)
     with reading.opened(path, options) as job:
@@ -100,6 +98,20 @@ def continue_(
         )
 
 
+def check(
+    job: reading.Job,
+    *,
+    temperature: float,
+    top_p: float,
+    top_k: int,
+    min_p: float,
+    repetition_penalty: float,
+    **_: object,
+) -> None:
+    """What can be refused of a job before a model is loaded, as the job itself refuses it."""
+    Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
+
+
 def _write(
     job: reading.Job, loaded: LoadedModel, session: Session, wish: Wish
 ) -> Generator[Event, None, tuple[str, bool]]:
@@ -125,7 +137,8 @@ def _write(
             partial = True
     if writing.written >= _SAMPLE:
         speed = writing.written / (time.perf_counter() - began)
-        estimate.remember_speed(loaded.found, session.shape, job.options, speed, writing=True)
+        options = estimate.as_loaded(job.options, loaded)
+        estimate.remember_speed(loaded.found, session.shape, options, speed, kind=estimate.WRITING)
     job.tally.extra |= {"written": writing.written, "learned_writing": writing.learned}
     if writing.skipped:
         yield job.warn(f"{writing.skipped} steps were skipped: their gradients were not finite")

@@ -24,9 +24,8 @@ _WORDS = (7, 12, 30, 45)
 _CHARACTERS = (12, 18, 60, 95)
 _CANDIDATES, _UNIVERSE = 400, 800  # of a stretch: how many may be chosen, how many are to be covered
 _AVERSIONS = np.linspace(-1.5, 1.5, 13)  # to length; the one whose total comes nearest is taken
-_EASIER = (
-    0.5  # the best surprisal lies so many spreads under the median: far above are lists and foreign words
-)
+# The best surprisal lies so many spreads under the median: far above are lists and foreign words.
+_EASIER = 0.5
 _REMEMBERED = 40  # how many of the last chosen a candidate should differ from
 _NEAR = 0.45  # share of words two sentences may have in common
 _LEAVE = 0.1  # share of the chosen that may lean on what is not quoted
@@ -265,9 +264,8 @@ def _pick(
     if picks.rows:
         alike = np.clip((ground.vectors @ view.of(picks.rows[-_REMEMBERED:]).T).max(1), 0, 1)
     for _ in range(count):
-        gain = (
-            np.maximum(ground.likeness - covered[:, None], 0).mean(0) + 1e-3
-        )  # or a text of no vectors has no order
+        # The little more is for a text without vectors, which would have no order.
+        gain = np.maximum(ground.likeness - covered[:, None], 0).mean(0) + 1e-3
         value = view.weights[candidates] * gain * (1 - 0.7 * alike**2)
         value = value / max(float(value[open_].max(initial=0)), 1e-9) - aversion * 0.5 * lengths
         if picks.dependent >= allowed:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from enum import IntFlag
 from typing import NamedTuple
 
+from longread.reader.language import base_language
 from longread.tasks.extract.tables import (
     ADDRESSING,
     LEANING,
@@ -80,11 +81,6 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _CJK_CHARACTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-def base_language(language: str) -> str:
-    """The first part of a BCP 47 code, in lower case."""
-    return language.replace("_", "-").split("-")[0].lower()
-
-
 def counts_characters(language: str) -> bool:
     """Whether a text's length is counted in characters (Chinese, Japanese) and not in words."""
     return base_language(language) in {"zh", "ja"}
@@ -101,13 +97,11 @@ def word_hash(word: str) -> int:
     return zlib.crc32(word.encode("utf-8", "surrogatepass")) or 1
 
 
-def describe(
-    passage: str, spans: Sequence[tuple[int, int]], language: str, *, heading: bool = False
-) -> list[Traits]:
+def describe(passage: str, spans: Sequence[tuple[int, int]], language: str) -> list[Traits]:
     """The traits of the sentences that stand at ``spans`` in ``passage``.
 
     ``passage`` is a whole paragraph: quotation marks are followed through it, so that a sentence in the
-    middle of a speech is known for one. ``heading`` marks every sentence of it as a title.
+    middle of a speech is known for one.
     """
     language = base_language(language)
     quoted = _quoted(passage)
@@ -117,8 +111,6 @@ def describe(
     for number, (start, end) in enumerate(spans):
         text = passage[start:end]
         marks = _damage(text, language)
-        if heading:
-            marks |= Mark.HEADING
         if verse:
             marks |= Mark.BROKEN
         if number == 0 or "\n\n" in passage[spans[number - 1][1] : start]:

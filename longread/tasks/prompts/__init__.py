@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from longread.reader.language import base_language
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -33,7 +35,7 @@ def prompt(name: str) -> Prompt:
 def language_name(code: str) -> str:
     """What prompts call the language ``code`` (BCP 47): "Simplified Chinese"; the code itself if unknown."""
     names = _table("languages.toml")
-    return names.get(code) or names.get(code.split("-")[0]) or code
+    return names.get(code) or names.get(base_language(code)) or code
 
 
 @cache
