@@ -199,8 +199,8 @@ def _activations(
     m: Figures, rows: int, seen: int, value: int, rank: int, learn: bool, checkpointed: bool, kernel: bool
 ) -> int:
     """Bytes beside weights, cache and adapter while a block of ``rows`` tokens is read: what backward needs
-    of every layer, or of one and the others' inputs, or, without learning, what one tile of attention or
-    one MLP holds."""
+    of every layer, or of one and the others' inputs, or, without learning, what a tile of attention and an
+    MLP hold."""
     tile = min(rows, _TILE)
     keys = seen + tile if seen else rows
     tiles = -(-rows // tile)
@@ -209,8 +209,9 @@ def _activations(
     working = m.heads * tile * keys * score
     near = 0 if kernel else 2 * m.kv * m.dim * keys  # a tile's keys and values, joined
     if not learn:
+        # Five tiles' scores were measured (docs/log.md): they, their softmax, the tile's before, and copies.
         inner = 3 * rows * max(1, m.chosen) * m.inner
-        return 2 * working + (max(near + heads, inner) + 4 * rows * m.width) * value + _TEXT
+        return 5 * working + (near + heads + inner + 4 * rows * m.width) * value + _TEXT
     attention = working * rows // tile  # softmax's rows, kept for the gradient
     copies = near * tiles + heads
     # The residual stream before each norm, and its norm; gate, its activation, up, and their product.

@@ -80,7 +80,7 @@ def test_a_job_with_nothing_to_show_shows_nothing(interrupted, tmp_path):
 def test_the_second_stops_at_once_and_the_job_still_cleans_up(interrupted, tmp_path):
     cleaned = tmp_path / "cleaned"
     code, out, err, seconds = interrupted("summarize", "stubborn.txt", times=2, LONGREAD_CLEANED=str(cleaned))
-    assert (code, out) == (130, "")
+    assert (code, out) == (130, ""), err
     assert seconds < 60 and "Traceback" not in err and cleaned.exists()
 
 
