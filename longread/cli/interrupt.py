@@ -20,10 +20,10 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 class Stop:
     """Handles SIGINT, SIGTERM and SIGHUP while used as a context manager; ``asked`` after the first, ``last``
-    which it was."""
+    which it was, ``ended`` after the second."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
-        self.asked = False
+        self.asked = self.ended = False
         self.last: int | None = None
         self._tell = tell
         self._before: dict[int, Any] = {}
@@ -46,6 +46,7 @@ class Stop:
     def _on(self, number: int, frame: FrameType | None) -> None:
         self.last = number
         if self.asked:
+            self.ended = True
             raise KeyboardInterrupt
         self.asked = True
         # Another thread speaks: this one may be in the middle of writing to the same stream.

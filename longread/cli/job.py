@@ -89,6 +89,8 @@ class Run:
         except (BrokenPipeError, KeyboardInterrupt):
             raise
         except Exception as error:
+            if stop.ended:  # what it breaks off, an import for one, may end in an error of its own
+                raise KeyboardInterrupt from None
             # With ``--verbose`` the traceback comes first and the sentence stays last in sight.
             if self.verbose and not isinstance(error, LongreadError):
                 self.screen.close()

@@ -111,7 +111,12 @@ def _events(command: str, path: str, result):
             left = (steps - done) * pause
             yield Progress("reading", done, steps, "blocks", chapter, done / steps, 1234.0, left)
             if "stubborn" in path:
-                time.sleep(30)
+                try:
+                    time.sleep(30)
+                except KeyboardInterrupt:
+                    if "wrapped" in path:
+                        raise RuntimeError("what was being imported") from None
+                    raise
     except Interrupted:
         if "nothing" in path:
             raise

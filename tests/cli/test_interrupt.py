@@ -85,6 +85,14 @@ def test_the_second_stops_at_once_and_the_job_still_cleans_up(interrupted, tmp_p
 
 
 @posix
+def test_the_second_stops_it_whatever_it_broke_off(interrupted):
+    """Python makes other errors of it in places, a class that is being made for one."""
+    code, out, err, _ = interrupted("summarize", "stubborn-wrapped.txt", times=2)
+    assert (code, out) == (130, ""), err
+    assert "went wrong" not in err
+
+
+@posix
 def test_the_files_after_it_are_not_begun(interrupted):
     code, out, err, _ = interrupted("summarize", "slow.txt", "novel.txt", "--json")
     assert code == 130 and err.count("A Title") == 1
