@@ -343,14 +343,23 @@ def test_alignment_goes_on_after_what_is_not_there():
     found = place.aligned(blocks, [("Before.", "BEFORE."), *wanted])
     assert [at for at, text in enumerate(found) if text is None] == [3, 90, 92, 201]
     assert all(text in (None, blocks[at].upper()) for at, text in enumerate(found))
-    assert place.counted(place.found(blocks, wanted), wanted) == (236, 4, ())
+    assert place.counted(place.found(blocks, wanted), wanted, blocks) == (236, 4, ())
     gap = place.aligned(blocks, wanted[:50] + wanted[120:])
     assert [at for at, text in enumerate(gap) if text is None] == [3, *range(50, 120), 201]
     lost = [(f"Not line {number}.", "") for number in range(70)]
     found = place.aligned(blocks, wanted[:20] + lost + wanted[20:80])
     assert [at for at, text in enumerate(found[:81]) if text is None] == [3, 80]
     other = [("Yes.", "Ja."), ("Not there.", "Nicht da."), ("Line 7.", "Zeile 7.")]
-    assert place.counted(place.found(blocks, other), other).lost == 2
+    assert place.counted(place.found(blocks, other), other, blocks).lost == 2
+
+
+def test_a_paragraph_that_is_only_begun_is_not_lost():
+    """Where a translation was stopped, the block's other sentences are still to come."""
+    blocks = ["One. Two.", "Three. Four.", "Five."]
+    begun = [("One. Two.", "Eins. Zwei."), ("Three.", "Drei.")]
+    assert place.counted(place.found(blocks, begun), begun, blocks) == (1, 0, ())
+    other = [*begun[:1], ("Six.", "Sechs.")]
+    assert place.counted(place.found(blocks, other), other, blocks) == (1, 1, ())
 
 
 def test_the_ending_chooses_the_format():

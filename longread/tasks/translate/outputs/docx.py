@@ -92,7 +92,7 @@ def write_docx(
     if title:
         document.core_properties.title = leaves.allowed(title)
     document.save(target)
-    return place.counted(placed, paragraphs)
+    return place.counted(placed, paragraphs, [block.text for block in blocks])
 
 
 def _put(block: wordml.Paragraph, text: str, layout: str) -> bool:

@@ -60,7 +60,8 @@ def write_epub(
     try:
         with Archive(data, "EPUB") as archive:
             package = opf.package(archive)
-            spans = place.found(list(_blocks(archive, package)), paragraphs)
+            blocks = list(_blocks(archive, package))
+            spans = place.found(blocks, paragraphs)
             texts = place.said(spans, paragraphs)
             names = book.Names(paragraphs, layout)
             with (
@@ -90,7 +91,7 @@ def write_epub(
                 left = _copy(old, new, {"mimetype", *written, *made}, room=gz.most(data.size))
     finally:
         data.close()
-    return place.counted(spans, paragraphs)._replace(left=tuple(left.items()))
+    return place.counted(spans, paragraphs, blocks)._replace(left=tuple(left.items()))
 
 
 def _page(archive: Archive, member: str) -> pages.Page | None:

@@ -65,13 +65,14 @@ def write_html(
         data.close()
     xml = html.is_xml(content, data.name)
     page = pages.Page(html.tree_of(content, str(source), xml), xml=xml, web=True)
-    spans = place.found([block.text for block in page.blocks], paragraphs)
+    blocks = [block.text for block in page.blocks]
+    spans = place.found(blocks, paragraphs)
     for number, text in enumerate(place.said(spans, paragraphs)):
         if text is not None:
             page.put(number, text, layout=layout, language=language)
     written = page.written(language=language, layout=layout, title=title)
     target.write(written.encode("utf-8", "replace"))
-    return place.counted(spans, paragraphs)
+    return place.counted(spans, paragraphs, blocks)
 
 
 def _charset(data: Bytes, encoding: str) -> Charset | None:

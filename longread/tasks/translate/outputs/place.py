@@ -69,14 +69,22 @@ def said(spans: Sequence[range], paragraphs: Sequence[tuple[str, str]]) -> list[
     return [" ".join(paragraphs[at][1] for at in span) if span else None for span in spans]
 
 
-def counted(spans: Iterable[range], paragraphs: Sequence[tuple[str, str]]) -> Count:
-    """What became of ``paragraphs``, of which those in ``spans`` were put in place, a block each."""
+def counted(spans: Iterable[range], paragraphs: Sequence[tuple[str, str]], blocks: Sequence[str]) -> Count:
+    """What became of ``paragraphs``, of which those in ``spans`` were put into one of the ``blocks`` each.
+
+    The last one is not lost where it begins a block: its other sentences are still to come.
+    """
     placed = [span for span in spans if span]
     there = {at for span in placed for at in span}
     lost = sum(
         at not in there and source != target and bool(letters(source))
         for at, (source, target) in enumerate(paragraphs)
     )
+    last = len(paragraphs) - 1
+    if lost and last not in there:
+        begun = letters(paragraphs[last][0])
+        keys = map(letters, blocks)
+        lost -= bool(begun) and any(key != begun and key.startswith(begun) for key in keys)
     return Count(len(placed), lost)
 
 
