@@ -27,9 +27,9 @@ taken: Counter[str] = Counter()
 failed: dict[str, str] = {}
 _untold: list[str] = []
 
-# How the driver and cuBLAS say that memory has run out; a kernel that asks for more than a
-# multiprocessor has is "out of resource".
-_SHORT = ("out of memory", "alloc_failed")
+#: How the driver and cuBLAS say that memory has run out; a kernel that asks for more than a
+#: multiprocessor has is "out of resource".
+SHORT = ("out of memory", "alloc_failed")
 
 # Triton 3 compiles for compute capability 7.5 on; tensor cores that take bf16 come with 8.0.
 _OLDEST = (8, 0)
@@ -70,7 +70,7 @@ def attempt(op: str, device: torch.device, kernel: Callable[[], T], reference: C
             with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
                 result = kernel()
         except Exception as error:  # compiler, assembler, linker and driver have kinds of their own
-            if isinstance(error, torch.OutOfMemoryError) or any(w in str(error).lower() for w in _SHORT):
+            if isinstance(error, torch.OutOfMemoryError) or any(w in str(error).lower() for w in SHORT):
                 raise
             failed[op] = f"{type(error).__name__}: {_first_line(error)}"
             _untold.append(

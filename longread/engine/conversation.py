@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from longread.engine.decode import generate_ids
-from longread.engine.sampling import GREEDY, Sampling
+from longread.engine.drawing import GREEDY, Sampling
 from longread.engine.shape import Shape
 from longread.memory.policy import KVPolicy, fresh_policy
 from longread.memory.temp_lora import TempLora

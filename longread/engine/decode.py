@@ -16,7 +16,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from longread.engine.sampling import GREEDY, Sampler, Sampling
+from longread.engine.drawing import GREEDY, Sampling
+from longread.engine.sampling import Sampler
 from longread.engine.thoughts import Thoughts
 from longread.events import Event, Progress, Text
 from longread.memory.policy import KVPolicy

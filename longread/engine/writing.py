@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from longread.engine.decode import Ended, LoopGuard, Speller
-from longread.engine.sampling import Sampler, Sampling
+from longread.engine.drawing import Sampling
+from longread.engine.sampling import Sampler
 from longread.engine.session import Session
 from longread.events import Event, Note, Text
 from longread.memory.behind import learn_behind

@@ -210,7 +210,7 @@ def _activations(
     near = 0 if kernel else 2 * m.kv * m.dim * keys  # a tile's keys and values, joined
     if not learn:
         # Five tiles' scores were measured (docs/log.md): they, their softmax, the tile's before, and copies.
-        inner = 3 * rows * max(1, m.chosen) * m.inner
+        inner = 3 * rows * m.chosen * m.inner
         return 5 * working + (near + heads + inner + 4 * rows * m.width) * value + _TEXT
     attention = working * rows // tile  # softmax's rows, kept for the gradient
     copies = near * tiles + heads

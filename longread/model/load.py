@@ -57,6 +57,11 @@ class LoadedModel:
     def model(self) -> nn.Module:
         return self.backbone.model
 
+    @property
+    def dtype(self) -> str:
+        """Its number format as options name it: "float32"."""
+        return str(self.backbone.dtype).removeprefix("torch.")
+
 
 def load_model(
     name: str,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import gc
 
 import torch
+from longread_kernels import dispatch
 
 # The CPU's allocator, Apple's, and the libraries that a card's products run in have no error of their own.
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
+_WORDS = ("can't allocate memory", "not enough memory", *dispatch.SHORT)
 
 
 def is_shortage(error: BaseException) -> bool:

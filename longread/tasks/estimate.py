@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from longread.config import Memory, Options
+from longread.events import Planned
 from longread.model import fit
 from longread.model.cached import parameters_in
 from longread.model.find import Found
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _SAMPLE = 40_000  # characters encoded to learn how many a token has
 _ONE_BY_ONE = 8.0  # a token that is written, than one that is read and learned from
-_OVER = 1.25  # so many times the tokens asked for may be written (tasks/continue_/ending.py)
 WRITING, NOTES = "/writing", "/notes"  # kinds of speed: of a continuation, which is learned; of a summary
 
 
@@ -35,25 +35,6 @@ class Sizes(Protocol):
     block: int
     window: int
     sinks: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The fields of ``events.Planned``."""
-
-    tokens: int
-    blocks: int
-    block: int
-    window: int
-    sinks: int
-    learn: bool
-    seconds: float
-    memory_bytes: int
-    share: float
-    memory_parts: dict[str, int]
-    read: int = 0
-    writes: int = 0
-    writing: float | None = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +66,7 @@ def plan(
     read: float = 0.0,
     writes: int = 0,
     notes: Notes | None = None,
-) -> Plan:
+) -> Planned:
     """Tokens, blocks, seconds and memory of reading a job once, or once in each of several ``ways``.
 
     ``stateful`` is False for a model that keeps no keys in any way. ``passes`` is how often the text is read,
@@ -93,10 +74,12 @@ def plan(
     tokens are written after that and learned as far as they fill blocks, ``notes`` what is written and not
     learned.
     """
+    from longread.tasks.continue_.ending import longest  # its package imports this one
+
     per_token = _characters_per_token(job, encoder)
     tokens = max(1, round(job.characters / per_token)) if job.characters else 0
     ways = [Way(way.memory, way.cached and stateful) for way in ways or [Way(job.options.memory)]]
-    fills = _OVER * writes >= shape.block
+    fills = longest(writes) >= shape.block
     machine = memory_on(job.options.device)
     needs = max(
         (
@@ -123,7 +106,7 @@ def plan(
         writing = writing_seconds(found, shape, job.options, writes, cached=stateful)
     elif notes is not None:
         writing = notes_seconds(found, shape, job.options, notes, checkpointed, cached=stateful)
-    return Plan(
+    return Planned(
         tokens=tokens,
         blocks=-(-tokens // shape.block) if passes else 0,
         block=shape.block,
@@ -175,9 +158,7 @@ def pace(found: Found, shape: Sizes, options: Options, way: Way, checkpointed: b
 
 def as_loaded(options: Options, loaded: LoadedModel) -> Options:
     """``options`` with the device and the number format that the model is in, where they may say "auto"."""
-    backbone = loaded.backbone
-    dtype = str(backbone.dtype).removeprefix("torch.")
-    return replace(options, device=str(backbone.device), dtype=dtype)
+    return replace(options, device=str(loaded.backbone.device), dtype=loaded.dtype)
 
 
 def remember_speed(

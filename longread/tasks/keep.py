@@ -84,7 +84,7 @@ class Keeper:
         return start is not None and start.complete and start.folder.parent == self.reading.saves
 
     def __enter__(self) -> Keeper:
-        key = _key(self.job, self._loaded.weights, _dtype(self._loaded), self._shape)
+        key = _key(self.job, self._loaded.weights, self._loaded.dtype, self._shape)
         root = Library().root
         with ExitStack() as stack:
             self.reading = reading.require(reading.create(root, _manifest(self.job, self._loaded, key)))
@@ -280,7 +280,7 @@ def _key(job: Job, weights: str, dtype: str, shape: Sizes) -> dict[str, Any]:
 
 def read_before(job: Job, loaded: LoadedModel, shape: Shape) -> float:
     """How much of the job a saved reading has read already, 0 to 1; 0 where the options want none of it."""
-    return _read_before(job, _key(job, loaded.weights, _dtype(loaded), shape))
+    return _read_before(job, _key(job, loaded.weights, loaded.dtype, shape))
 
 
 def foreseen(job: Job, found: Found, shape: Sizes) -> float:
@@ -325,10 +325,6 @@ def _manifest(job: Job, loaded: LoadedModel, key: dict[str, Any]) -> dict[str, A
         "created": _now(),
         "longread": __version__,
     }
-
-
-def _dtype(loaded: LoadedModel) -> str:
-    return str(loaded.backbone.dtype).removeprefix("torch.")
 
 
 def _threads() -> int:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from longread.errors import LongreadError, OutputError
-from longread.places import data_dir
 from longread.store import files, passages
 from longread.tasks.chat import transcript
+from longread.tasks.translate import journal
 
 CHAT, TRANSLATION, INDEX = "conversation", "translation", "index"
 _LEAST = 4  # characters of an id that name something
@@ -110,19 +110,19 @@ def _chats() -> Iterator[Thing]:
 
 
 def _translations() -> Iterator[Thing]:
-    for path, found in _inside(data_dir() / "translations"):
+    for path, found in _inside(journal.home()):
         if not stat.S_ISDIR(found.st_mode):
             continue
         key: Any = None
         with suppress(OSError, ValueError, RecursionError):
-            key = json.loads(files.read(path / "key.json"))
+            key = json.loads(files.read(path / journal.KEY))
         pair = key.get("pair") if isinstance(key, dict) else None
         languages = (
             tuple(pair) if isinstance(pair, list) and all(isinstance(one, str) for one in pair) else ()
         )
         changed = found.st_mtime
         with suppress(OSError):
-            changed = os.lstat(path / "pairs.jsonl").st_mtime
+            changed = os.lstat(path / journal.LINES).st_mtime
         name = _word(key, "name")
         size = files.size(path)
         yield Thing(TRANSLATION, path.name, str(path), name, name, "", languages, size, _time(changed))

@@ -12,7 +12,7 @@ from typing import Any
 from longread.config import Options
 from longread.engine.shape import room_to_recompute, shape_for
 from longread.errors import LongreadError
-from longread.events import Done, Event, Planned
+from longread.events import Done, Event
 from longread.model.families import why_in_chunks
 from longread.model.find import Found, find_model
 from longread.model.fit import Sizes, lengths
@@ -45,7 +45,7 @@ def plan(
     keeps: Callable[[reading.Job, Found], bool] = lambda job, found: False,
     check: Callable[[reading.Job], None] | None = None,
 ) -> Iterator[Event]:
-    """Tokens, blocks, memory, share of the book and estimated time; the result is an ``estimate.Plan``.
+    """Tokens, blocks, memory, share of the book and estimated time; the result is the ``Planned`` among them.
 
     ``passes`` is how often a model reads the text, 0 for a job that looks things up in it, each time in all
     ``ways``; ``writes`` how many tokens the model writes after that, ``notes`` what it writes beside. A job
@@ -93,7 +93,7 @@ def plan(
             writes=writes,
             notes=None if notes is None else notes(job, found, encoder, sizes),
         )
-        yield Planned(**vars(planned))
+        yield planned
         job.tally.unread = planned.tokens - planned.read
         yield Done(
             command,

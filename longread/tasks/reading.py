@@ -143,7 +143,7 @@ def introduce(
         model=loaded.name,
         parameters=loaded.parameters,
         device=str(loaded.backbone.device),
-        dtype=str(loaded.backbone.dtype).removeprefix("torch."),
+        dtype=loaded.dtype,
         policy="sink" if stateful else "recompute",
         trust=loaded.trust.says,
         seconds=job.tally.seconds.get("load", 0.0),
@@ -176,7 +176,7 @@ def planned(
 
         read = read_before(job, loaded, shape)
     told = replace(job, options=estimate.as_loaded(job.options, loaded))
-    plan = estimate.plan(
+    return estimate.plan(
         told,
         loaded.found,
         loaded.encoder,
@@ -188,7 +188,6 @@ def planned(
         writes=writes,
         notes=notes,
     )
-    return Planned(**vars(plan))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import torch
 
 from longread.engine.conversation import Conversation
 from longread.engine.decode import generate_ids
-from longread.engine.sampling import Sampling
+from longread.engine.drawing import Sampling
 from longread.engine.shape import Shape
 from longread.memory.policy import make_policy
 from longread.memory.temp_lora import LoraOptions, TempLora

@@ -9,7 +9,7 @@ import torch
 from transformers import DynamicCache
 
 from longread.engine.decode import Ended, LoopGuard, generate, generate_ids
-from longread.engine.sampling import Sampling
+from longread.engine.drawing import Sampling
 from longread.errors import ModelError, UsageError
 from longread.events import Text
 from longread.memory.policy import make_policy

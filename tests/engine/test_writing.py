@@ -10,7 +10,7 @@ import torch
 from longread.config import Memory
 from longread.engine import writing as writing_module
 from longread.engine.decode import Ended
-from longread.engine.sampling import GREEDY, Sampling
+from longread.engine.drawing import GREEDY, Sampling
 from longread.engine.session import Session
 from longread.engine.shape import Shape
 from longread.engine.writing import Writing, write

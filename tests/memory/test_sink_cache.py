@@ -111,13 +111,8 @@ def _by_length(kind: str):
     return tiny_model(family, rope_parameters=rope, sliding_window=None, **more)
 
 
-@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
-def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch):
-    """At the sizes that such a model is given. Past its length the newest keys would be rotated by other
-    frequencies than the rest, and a block would not be what its tokens are one by one."""
-    model = _by_length(kind)
-    backbone, ids = Backbone(model), _ids(300)
-    shape = shape_for(backbone, Memory(), 1, learned_sink=False)
+def _highest(backbone: Backbone, monkeypatch) -> list[int]:
+    """Filled, while the test runs, with the highest position of each pass."""
     whole, highest = backbone.hidden, []
 
     def hidden(ids, positions, attend):
@@ -125,6 +120,17 @@ def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch
         return whole(ids, positions, attend)
 
     monkeypatch.setattr(backbone, "hidden", hidden)
+    return highest
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_where_frequencies_depend_on_length_no_block_leaves_it(kind, monkeypatch):
+    """At the sizes that such a model is given. Past its length the newest keys would be rotated by other
+    frequencies than the rest, and a block would not be what its tokens are one by one."""
+    model = _by_length(kind)
+    backbone, ids = Backbone(model), _ids(300)
+    shape = shape_for(backbone, Memory(), 1, learned_sink=False)
+    highest = _highest(backbone, monkeypatch)
     with torch.no_grad(), backbone.attached():
         blocks, tokens = (
             _stream(backbone, ids, sinks=4, block=size, window=shape.window) for size in (shape.block, 1)
@@ -140,13 +146,7 @@ def test_where_frequencies_depend_on_length_no_prompt_leaves_it(kind, monkeypatc
     """A prompt is run in larger steps than a text is read in."""
     backbone, ids = Backbone(_by_length(kind)), _ids(300).tolist()
     shape = shape_for(backbone, Memory(), 1, learned_sink=False)
-    whole, highest = backbone.hidden, []
-
-    def hidden(ids, positions, attend):
-        highest.append(int(positions.max()))
-        return whole(ids, positions, attend)
-
-    monkeypatch.setattr(backbone, "hidden", hidden)
+    highest = _highest(backbone, monkeypatch)
     policy = make_policy("sink", backbone, window=shape.window, sinks=4)
     with backbone.attached():
         assert len(list(generate_ids(policy, backbone, ids, max_tokens=2))) == 2

@@ -28,7 +28,7 @@ from typing import Any
 
 from longread.config import Memory, Options
 from longread.engine.decode import Ended
-from longread.engine.sampling import Sampling
+from longread.engine.drawing import Sampling
 from longread.engine.session import Session
 from longread.engine.writing import Writing, write
 from longread.events import Note

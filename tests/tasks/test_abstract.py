@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from longread.config import Memory
-from longread.engine.sampling import GREEDY
+from longread.engine.drawing import GREEDY
 from longread.engine.session import Session
 from longread.errors import Interrupted, UnsupportedError
 from longread.events import BlockRead, Done, Progress

@@ -18,7 +18,6 @@ from longread.model.find import find_model
 from longread.model.fingerprint import recall
 from longread.model.machine import taken
 from longread.tasks import estimate, summarize
-from longread.tasks.continue_.ending import longest
 from tests.tiny import tiny_folder
 
 MEMORY = Memory(block=16, window=48, rank=2)
@@ -122,7 +121,6 @@ def test_what_is_written_is_learned_behind_a_whole_window(text, options):
     assert of("continue", tokens=10) == of("read")  # they fill no block
     assert of("continue", Memory(16, 48, learn=False), tokens=100) == without.activations
     assert of("read", replace(MEMORY, recipe="paper")) == behind.activations
-    assert longest(100) == estimate._OVER * 100
 
 
 def test_the_time_of_a_summary_counts_its_writing_or_says_that_it_does_not(

@@ -9,7 +9,7 @@ import torch
 
 from longread.config import Memory
 from longread.engine.decode import generate_ids
-from longread.engine.sampling import GREEDY, Sampling
+from longread.engine.drawing import GREEDY, Sampling
 from longread.engine.session import Session
 from longread.memory.policy import make_policy
 from longread.model.chat import Chat, Message

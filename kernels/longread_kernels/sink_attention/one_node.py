@@ -66,6 +66,7 @@ class _SinkAttention(torch.autograd.Function):
         recent = window - sinks if sliding is None else min(window - sinks, sliding)
         out = q.new_empty(batch, heads, n, v.shape[3])
         ctx.place, ctx.tiles, saved = (scale, cached, sinks, groups), [], []
+        learns = any(ctx.needs_input_grad)
         for low in range(0, n, tile):
             high = min(low + tile, n)
             first, last = max(0, cached + low - recent + 1), cached + high
@@ -93,7 +94,7 @@ class _SinkAttention(torch.autograd.Function):
             values = values.flatten(0, 1)
             mixed = torch.bmm(weights, values)
             out[:, :, low:high] = mixed.view(batch, heads, rows, -1)
-            if any(ctx.needs_input_grad):  # or all tiles' weights would be held until the last is done
+            if learns:  # or all tiles' weights would be held until the last is done
                 ctx.tiles.append((low, high, first))
                 saved += [query, near, values, weights]
         if saved:

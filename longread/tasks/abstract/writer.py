@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from longread.engine.decode import LoopGuard, collected, generate
-from longread.engine.sampling import GREEDY, Sampling
+from longread.engine.drawing import GREEDY, Sampling
 from longread.errors import UnsupportedError
 from longread.events import Event, Progress
 from longread.model.chat import Chat, Message

@@ -225,8 +225,7 @@ class Talk:
         # What a saved reading has read is taken up the first time.
         read = read_before(rest, loaded, shape) if self._bench.read_to is None else 0.0
         stateful = loaded.backbone.stateful
-        plan = estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful, read=read)
-        return Planned(**vars(plan))
+        return estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful, read=read)
 
     def _evidence(self, _: str) -> Iterator[Event]:
         last = self._log.turns[-1] if self._log.turns else None

@@ -13,7 +13,7 @@ from typing import Any
 
 from longread.engine.conversation import Conversation
 from longread.engine.decode import Ended, LoopGuard, generate
-from longread.engine.sampling import Sampling
+from longread.engine.drawing import Sampling
 from longread.engine.shape import shape_for
 from longread.errors import Interrupted, UsageError
 from longread.events import Event, Note, Text

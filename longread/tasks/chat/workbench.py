@@ -57,7 +57,7 @@ class Workbench:
             model=loaded.name,
             parameters=loaded.parameters,
             device=str(loaded.backbone.device),
-            dtype=str(loaded.backbone.dtype).removeprefix("torch."),
+            dtype=loaded.dtype,
             policy="sink" if loaded.backbone.stateful else "recompute",
             trust=loaded.trust.says,
             seconds=time.perf_counter() - began,

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from longread.engine.sampling import Sampling
+from longread.engine.drawing import Sampling
 
 if TYPE_CHECKING:
     from torch import Tensor

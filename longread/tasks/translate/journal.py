@@ -28,7 +28,7 @@ from longread.places import data_dir, private_dir
 from longread.store import files
 from longread.tasks.translate.segments import Piece, Segment
 
-_LINES = "pairs.jsonl"
+KEY, LINES = "key.json", "pairs.jsonl"
 
 
 class Journal:
@@ -79,7 +79,7 @@ class Journal:
         return self._given_up[piece.number]
 
     def _load(self) -> None:
-        path = self.folder / _LINES
+        path = self.folder / LINES
         data = path.read_bytes() if path.exists() else b""
         whole = data.rfind(b"\n") + 1  # a line that was being written when the process died
         if whole < len(data):
@@ -122,13 +122,13 @@ class Journal:
     def _append(self, record: Mapping[str, Any]) -> None:
         line = json.dumps(record, ensure_ascii=False) + "\n"
         try:
-            files.append(self.folder / _LINES, line.encode("utf-8", "replace"))
+            files.append(self.folder / LINES, line.encode("utf-8", "replace"))
         except OSError as error:
             raise files.unwritable(self.folder, error) from error
 
     def _open(self) -> None:
         self._load()
-        files.append(self.folder / _LINES, b"")
+        files.append(self.folder / LINES, b"")
         files.sync_folder(self.folder)
 
 
@@ -136,18 +136,23 @@ def _is_of(segment: Segment, piece: Piece) -> bool:
     return (segment.paragraph, segment.source) == (piece.paragraph, piece.source)
 
 
+def home() -> Path:
+    """The folder that holds every translation's."""
+    return data_dir() / "translations"
+
+
 @contextmanager
 def kept(key: Mapping[str, Any], name: str) -> Iterator[Journal]:
     """The journal of the translation that ``key`` describes, locked; ``name`` is the text's, for errors."""
     text = json.dumps(key, sort_keys=True, separators=(",", ":"))
-    folder = data_dir() / "translations" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = home() / hashlib.sha256(text.encode()).hexdigest()[:16]
     journal = Journal(folder)
     with ExitStack() as stack:
         try:
             private_dir(folder.parent)
             private_dir(folder)
-            if not (folder / "key.json").exists():
-                files.write(folder / "key.json", json.dumps({**key, "name": name}, indent=1).encode())
+            if not (folder / KEY).exists():
+                files.write(folder / KEY, json.dumps({**key, "name": name}, indent=1).encode())
             stack.enter_context(files.locked(folder / "lock"))
             journal._open()
         except BlockingIOError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from longread.engine.decode import Ended, LoopGuard, collected, generate
-from longread.engine.sampling import GREEDY, Sampling
+from longread.engine.drawing import GREEDY, Sampling
 from longread.errors import ModelError, UnsupportedError
 from longread.events import Event, Progress
 from longread.tasks.translate.checks import Pair, cleaned, lacks, wrong

@@ -41,7 +41,7 @@ class Wish:
             "extractor": EXTRACTOR,
             "rules": RULES,
             "weights": loaded.weights,
-            "dtype": str(loaded.backbone.dtype).removeprefix("torch."),
+            "dtype": loaded.dtype,
             "pair": [self.pair.src, self.pair.tgt],
             "window": reading.shape_of(loaded, job.options).window,
             "memory": asdict(memory) if memory.learn else None,
