@@ -59,8 +59,16 @@ def _capable(index: int) -> bool:
     return torch.cuda.get_device_capability(index) >= _OLDEST
 
 
-def attempt(op: str, device: torch.device, kernel: Callable[[], T], reference: Callable[[], T]) -> T:
-    """What ``kernel`` gives or, where it fails now or has failed before, what ``reference`` gives.
+def attempt(
+    op: str,
+    device: torch.device,
+    kernel: Callable[[], T],
+    reference: Callable[[], T],
+    *,
+    instead: str = "a slower way that needs more memory is taken",
+) -> T:
+    """What ``kernel`` gives or, where it fails now or has failed before, what ``reference`` gives, of which
+    ``instead`` tells the user.
 
     Triton launches on the current card, which need not be the tensors' ``device``. Running out of
     memory is no failure of the kernel, whose reference needs more, and is passed on.
@@ -73,10 +81,7 @@ def attempt(op: str, device: torch.device, kernel: Callable[[], T], reference: C
             if isinstance(error, torch.OutOfMemoryError) or any(w in str(error).lower() for w in SHORT):
                 raise
             failed[op] = f"{type(error).__name__}: {_first_line(error)}"
-            _untold.append(
-                f"the GPU kernel of {op} does not run on this machine ({failed[op]}); "
-                "a slower way that needs more memory is taken"
-            )
+            _untold.append(f"{op} does not run on this machine's GPU as it should ({failed[op]}); {instead}")
         else:
             taken[f"{op}.kernel"] += 1
             return result

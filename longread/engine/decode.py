@@ -18,6 +18,7 @@ from torch import Tensor
 
 from longread.engine.drawing import GREEDY, Sampling
 from longread.engine.sampling import Sampler
+from longread.engine.steps import Steps
 from longread.engine.thoughts import Thoughts
 from longread.events import Event, Progress, Text
 from longread.memory.policy import KVPolicy
@@ -75,13 +76,13 @@ def generate_ids(
     that is shorter than a fresh policy's sinks.
     """
     last = _read(policy, prompt_ids, backbone.device)
-    sampler, written = Sampler(sampling, seed), []
+    sampler, step, written = Sampler(sampling, seed), Steps(policy), []
     while len(written) < max_tokens:
         with torch.no_grad():  # never across a yield: the mode would be the caller's too
             token = sampler.pick(backbone.logits(last)[-1], written)
             if token in stop_ids:
                 return "stop"
-            last = policy.forward(torch.tensor([token], device=backbone.device))
+            last = step(token)
             policy.commit()
         written.append(token)
         yield token

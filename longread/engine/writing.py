@@ -19,6 +19,7 @@ from longread.engine.decode import Ended, LoopGuard, Speller
 from longread.engine.drawing import Sampling
 from longread.engine.sampling import Sampler
 from longread.engine.session import Session
+from longread.engine.steps import Steps
 from longread.events import Event, Note, Text
 from longread.memory.behind import learn_behind
 from longread.model.shortage import is_shortage, release
@@ -62,6 +63,7 @@ class Writing:
         if session.policy is None or session.last is None:
             raise ValueError("there is nothing to go on from: the session has read no block")
         self._session, self._policy, self._backbone = session, session.policy, session.backbone
+        self._step = Steps(session.policy)
         self._lora = session.lora if learn else None
         self._size = session.shape.block
         window = self._policy.window - self._policy.sinks
@@ -121,7 +123,8 @@ class Writing:
             ids = [self._past[-1], *ids]
         states = [] if self._hidden is None else [self._hidden]
         if ids:
-            states.append(self._policy.forward(self._tensor(ids)))
+            one = len(ids) == 1
+            states.append(self._step(ids[0]) if one else self._policy.forward(self._tensor(ids)))
             self._policy.commit()
         return torch.cat(states)
 

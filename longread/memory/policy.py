@@ -7,6 +7,7 @@ are listed in ``POLICIES``, by name.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib import import_module
 
 import torch
@@ -67,6 +68,11 @@ class KVPolicy(ABC):
     @abstractmethod
     def narrow(self, window: int) -> None:
         """Keep no more than a smaller ``window`` from now on."""
+
+    def recorded(self) -> Callable[[int], Tensor] | None:
+        """A way to ``forward`` one token at a time, without gradients, whose work is recorded once and then
+        played; None where there is none. Good until another adapter, or none, is at work."""
+        return None
 
     @property
     def stride(self) -> int:

@@ -13,7 +13,8 @@ LM-Infinite's ceiling, 2308.16137). The result is the token-by-token cache at an
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from longread_kernels.sink_attention import sink_attention
@@ -24,6 +25,16 @@ from longread.memory.policy import KVPolicy
 # The model computes cos and sin of (position * frequency) in float32: past a few thousand positions the
 # angle's last bits begin to matter.
 REBASE = 2048
+
+
+class Place(NamedTuple):
+    """Where the tokens to come belong: the first one's running ``position``, the kept window [low, high) of
+    each layer's buffer, behind which their keys go, and the first one's ``distance`` from sink 0."""
+
+    position: int
+    low: int
+    high: int
+    distance: int
 
 
 class SinkCache(KVPolicy):
@@ -60,13 +71,30 @@ class SinkCache(KVPolicy):
             raise ValueError(
                 f"the first block has {len(ids)} tokens and must be the {self.sinks} sinks alone"
             )
-        self.whole = False
-        self._make_room(len(ids))
-        self.whole = True
+        place = self.stage(len(ids))
         self._turns = {}
-        self._staged = len(ids)
-        positions = torch.arange(self._seen, self._seen + len(ids), device=ids.device) - self._base
+        positions = torch.arange(place.position, place.position + len(ids), device=ids.device)
         return self.backbone.hidden(ids, positions, self._attend)
+
+    def stage(self, n: int) -> Place:
+        """Make room for the keys of ``n`` tokens, which the next ``commit`` keeps."""
+        self.whole = False
+        self._make_room(n)
+        self.whole = True
+        self._staged = n
+        return Place(self._seen - self._base, self._low, self._high, min(self._seen, self.window - 1))
+
+    def recorded(self) -> Callable[[int], Tensor] | None:
+        if not self.backbone.on_one_card or self.backbone.length_dependent:
+            return None
+        from longread.memory.token_graph import TokenGraph
+
+        return TokenGraph(self).forward
+
+    @property
+    def held(self) -> tuple[dict[int, tuple[Tensor, Tensor]], dict[int, tuple[Tensor, Tensor]]]:
+        """The buffers, [1, kv_heads, capacity, dim], and the sinks, keys and values of each layer."""
+        return self._buffers, self._sinks
 
     def commit(self) -> None:
         first = self._seen == 0

@@ -68,6 +68,12 @@ class Backbone:
     def dtype(self) -> torch.dtype:
         return self.model.get_input_embeddings().weight.dtype
 
+    @property
+    def on_one_card(self) -> bool:
+        """Whether all of it lies on one NVIDIA card."""
+        devices = {p.device for p in self.model.parameters()} | {b.device for b in self.model.buffers()}
+        return len(devices) == 1 and devices.pop().type == "cuda" and torch.version.hip is None
+
     @contextmanager
     def attached(self) -> Iterator[Backbone]:
         """While this is open the model's attention is ours; afterwards it is what it was."""

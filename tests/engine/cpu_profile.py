@@ -1,10 +1,12 @@
 """Where the time goes while a model reads, learns and writes, and what torch.compile would change.
 
     python -m tests.engine.cpu_profile [--model NAME] [--text FILE] [--threads N] [--profile] [--compile]
+                                       [--device cuda]
 
 Prints tokens a second, medians over blocks and tokens; with ``--profile`` the shares of the operations, too;
 with ``--compile`` each round twice, the decoder's layers plain and compiled around our attention, in
-turn, since the machine may be busy.
+turn, since the machine may be busy. On a GPU each token is written in two ways, played from a CUDA graph
+and run as it comes.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from longread_kernels import dispatch
 from torch.profiler import ProfilerActivity, profile
 
 from longread.config import Memory
@@ -31,7 +34,7 @@ from longread.model.load import load_model
 from longread.reader import open_document
 from longread.reader.blocks import blocks
 
-WARM = 6  # blocks and tokens that are not counted
+WARM = 12  # blocks and tokens that are not counted
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::addmm_"),
     "products of attention": ("aten::bmm", "aten::baddbmm", "aten::baddbmm_"),
@@ -43,8 +46,9 @@ KINDS = {
 class Bench:
     """One model and one text."""
 
-    def __init__(self, name: str, text: str) -> None:
-        self.loaded = load_model(name, make_policy, device="cpu", dtype="float32")
+    def __init__(self, name: str, text: str, device: str) -> None:
+        dtype = "float32" if device == "cpu" else "auto"
+        self.loaded = load_model(name, make_policy, device=device, dtype=dtype)
         self.backbone: Backbone = self.loaded.backbone
         prefix = len(self.loaded.prefix)
         self.shape = shape_for(self.backbone, Memory(), prefix, learned_sink=prefix > 0)
@@ -57,16 +61,20 @@ class Bench:
             with Session(self.backbone, self.loaded.prefix, self.shape, Memory(learn=learn)) as session:
                 for _ in range(WARM + count):
                     block = next(found)
-                    yield lambda block=block: session.step(block)[-1].tokens
+                    yield lambda block=block: session.step(block)[-1].tokens  # its score waits for the device
 
-    def writing(self, count: int) -> Iterator[Callable[[], int]]:
-        """Calls that write one token each into a full window."""
+    def writing(self, count: int, played: bool = True) -> Iterator[Callable[[], int]]:
+        """Calls that write one token each into a full window; ``played`` where a recording can be."""
         ids = np.random.default_rng(0).integers(10, 1000, self.shape.window).tolist()
         policy = make_policy("sink", self.backbone, window=self.shape.window, sinks=self.shape.sinks)
+        if not played:
+            policy.recorded = lambda: None
         with self.backbone.attached():
             source = generate_ids(policy, self.backbone, ids, max_tokens=WARM + count)
             for _ in range(WARM + count):
                 yield lambda: bool(next(source) >= 0)
+        if played and self.backbone.on_one_card and not dispatch.taken["token_graph.kernel"]:
+            print(f"nothing was played: {dispatch.failed}")
 
 
 def speed(calls: Iterator[Callable[[], int]]) -> float:
@@ -115,16 +123,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--blocks", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=60)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--compile", action="store_true")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    bench = Bench(chosen.model, str(chosen.text))
+    bench = Bench(chosen.model, str(chosen.text), chosen.device)
     kinds = {
         "reading": lambda: bench.reading(chosen.blocks, learn=False),
         "learning": lambda: bench.reading(chosen.blocks, learn=True),
         "writing": lambda: bench.writing(chosen.tokens),
     }
+    if bench.backbone.on_one_card:
+        kinds["writing, each token run"] = lambda: bench.writing(chosen.tokens, played=False)
     print(f"{chosen.threads} threads, torch {torch.__version__}, {bench.shape}")
     if chosen.profile:
         for name, calls in kinds.items():

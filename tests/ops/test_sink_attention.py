@@ -7,6 +7,7 @@ import weakref
 import pytest
 import torch
 from longread_kernels.sink_attention import one_node, reference, sink_attention
+from longread_kernels.sink_attention.one_query import one_query
 
 
 def plain(q, k, v, *, start, window, scale, q_sink, k_sink, v_sink, sliding, softcap, sink_logits):
@@ -91,6 +92,37 @@ def test_reference_is_the_rule_written_out(case, groups):
     for a, b, x in zip(mine, theirs, inputs, strict=True):
         zero = torch.zeros_like(x)
         assert torch.allclose(zero if a is None else a, zero if b is None else b, atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("groups", [1, 3])
+def test_one_query_agrees_with_the_reference_wherever_its_keys_lie(case, groups):
+    _, cached, sinks, window, start, sliding, softcap, learned, _ = case
+    make = torch.Generator().manual_seed(6)
+    dim, kv, before, behind = 6, 2, 5, 3
+
+    def random(*shape):
+        return torch.randn(*shape, generator=make, dtype=torch.float64)
+
+    q, q_sink = random(2, kv * groups, 1, dim), random(2, kv * groups, 1, dim)
+    k, v = random(2, kv, before + cached + 1 + behind, dim), random(2, kv, before + cached + 1 + behind, dim)
+    options = {"scale": 0.7, "sliding": sliding, "softcap": softcap}
+    if sinks:
+        options |= {
+            "q_sink": q_sink,
+            "k_sink": random(2, kv, sinks, dim),
+            "v_sink": random(2, kv, sinks, dim),
+        }
+    if learned:
+        options["sink_logits"] = random(kv * groups)
+    here = slice(before, before + cached + 1)
+    expected = reference.sink_attention(
+        q, k[:, :, here], v[:, :, here], start=start, window=window, **options
+    )
+    low = before + max(0, cached + 1 - (window - sinks))
+    numbers = [torch.tensor([x]) for x in (low, before + cached, min(start, window - 1))]
+    ours = one_query(q, k, v, low=numbers[0], last=numbers[1], distance=numbers[2], **options)
+    assert torch.allclose(ours, expected, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case[6] is None and not case[7]])
