@@ -27,7 +27,7 @@ from longread.store import files, saves
 
 SCHEMA = 1
 # Raised when the text that a file is read as, its passages or its chapters may come out differently.
-EXTRACTOR = 4
+EXTRACTOR = 5
 _KEY = ("text", "extractor", "weights", "memory", "dtype", "part", "seed")
 
 

@@ -178,6 +178,25 @@ def test_hidden_words_are_left_out_and_counted():
     assert left_out("docx", content) == ("1 passage that is not shown",)
 
 
+def test_words_in_a_hidden_style_are_left_out_and_counted():
+    """As translation tools mark segments (tw4winMark): the style says it, or the one that it is based on."""
+    document = holding(
+        '<w:r><w:rPr><w:rStyle w:val="mark"/></w:rPr><w:t>{0&gt;</w:t></w:r>' + words("shown"),
+        '<w:r><w:rPr><w:rStyle w:val="mark"/><w:vanish w:val="0"/></w:rPr><w:t>too</w:t></w:r>',
+        '<w:pPr><w:pStyle w:val="aside"/></w:pPr>' + words("not this"),
+    )
+    for own, kind, inner in [
+        ("mark", "character", '<w:basedOn w:val="base"/>'),
+        ("base", "character", "<w:rPr><w:vanish/></w:rPr>"),
+        ("aside", "paragraph", "<w:rPr><w:vanish/></w:rPr>"),
+    ]:
+        style = f'<w:style {WORD} w:type="{kind}" w:styleId="{own}"><w:name w:val="{own}"/>{inner}</w:style>'
+        document.styles.element.append(parse_xml(style))
+    content = saved(document)
+    assert paragraphs("docx", content) == ["shown", "too"]
+    assert left_out("docx", content) == ("2 passages that are not shown",)
+
+
 def turn(kind):
     return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
 

@@ -61,18 +61,20 @@ class _Field:
 
 @dataclass(frozen=True)
 class Styles:
-    """What paragraph styles mean, by their ids."""
+    """What styles mean, by their ids. ``hidden`` are those whose words are not shown."""
 
     depths: Mapping[str, int]
     titles: frozenset[str]
     contents: frozenset[str]
+    hidden: frozenset[str]
 
 
 def styles(elements: Iterable[Any]) -> Styles:
     """What ``w:style`` elements say; a style that says nothing is like the one it is based on."""
-    depths: dict[str, int] = {}
+    depths: dict[str, int | None] = {}
     based: dict[str, str] = {}
     names: dict[str, str] = {}
+    vanish: dict[str, bool] = {}
     for element in elements:
         own = value(element, "styleId")
         if local(element) != "style" or not own:
@@ -85,17 +87,25 @@ def styles(elements: Iterable[Any]) -> Styles:
                 based[own] = value(child, "val")
             elif tag == "outlineLvl" and value(child, "val").isdecimal():
                 depths[own] = int(value(child, "val")[:2]) + 1
-        depths[own] = _HEADINGS.get(names.get(own, ""), depths.get(own, 0))
-    for own in names:
-        at, steps = own, 0
-        while not depths.get(at) and at in based and steps < 20:
-            at, steps = based[at], steps + 1
-        depths[own] = depths.get(at, 0)
+            elif tag == "vanish":
+                vanish[own] = _is_on(child)
+        depths[own] = _HEADINGS.get(names.get(own, ""), depths.get(own, 0)) or None
+    found = {own: _inherited(own, depths, based) or 0 for own in names}
     return Styles(
-        {own: depth for own, depth in depths.items() if 0 < depth < 10},
+        {own: depth for own, depth in found.items() if 0 < depth < 10},
         frozenset(own for own, name in names.items() if name == "title"),
         frozenset(own for own, name in names.items() if name.startswith("toc ")),
+        frozenset(own for own in names if _inherited(own, vanish, based)),
     )
+
+
+def _inherited(own: str, said: Mapping[str, Any], based: Mapping[str, str]) -> Any:
+    """What a style says, or the nearest one below it that says something; None where none does."""
+    for _ in range(20):
+        if said.get(own) is not None or own not in based:
+            break
+        own = based[own]
+    return said.get(own)
 
 
 def paragraphs(
@@ -136,14 +146,21 @@ def is_link(code: str) -> bool:
     return bool(_HYPERLINK.match(code))
 
 
-def is_hidden(run: Any) -> bool:
-    """Whether Word does not show the words of a ``w:r``."""
-    return any(
-        local(said) == "vanish" and value(said, "val") not in ("0", "false", "off")
-        for properties in run
-        if local(properties) == "rPr"
-        for said in properties
-    )
+def is_hidden(run: Any, styles: frozenset[str] = frozenset(), paragraph: str = "") -> bool:
+    """Whether Word does not show the words of a ``w:r``: by what it says itself, or else by its style or that
+    of its ``paragraph``, if they are among the hidden ``styles``."""
+    styled = paragraph in styles
+    for properties in run:
+        for said in properties if local(properties) == "rPr" else ():
+            if local(said) == "vanish":
+                return _is_on(said)
+            if local(said) == "rStyle" and value(said, "val") in styles:
+                styled = True
+    return styled
+
+
+def _is_on(switch: Any) -> bool:
+    return value(switch, "val") not in ("0", "false", "off")
 
 
 def sign(node: Any) -> str:
@@ -192,7 +209,7 @@ class _Walk:
             return True
         if tag == "pPr":
             return self._read_properties(node)
-        if tag == "r" and is_hidden(node):
+        if tag == "r" and is_hidden(node, self._known.hidden, self._style):
             self._pass_over(node)
             return False
         if tag == "t":
