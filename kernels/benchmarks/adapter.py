@@ -6,14 +6,15 @@ Knows both. Whether the engine uses the op there follows from this figure: only 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from clock import milliseconds, peak
 from longread_kernels.lora_linear import lora_linear
+from rows import Row, measured
 from torch import Tensor
 
 TOKENS, WIDTH, OUT, RANK = 2048, 4096, 4096, 16
+DEVICE = "cuda"
 
 
 def composed(x: Tensor, weight: Tensor, bias: None, a: Tensor, b: Tensor, scale: float) -> Tensor:
@@ -22,23 +23,26 @@ def composed(x: Tensor, weight: Tensor, bias: None, a: Tensor, b: Tensor, scale:
     return (y + torch.nn.functional.linear(torch.nn.functional.linear(x.float(), a), b) * scale).to(y.dtype)
 
 
-def on_gpu() -> Iterator[dict[str, Any]]:
+def on_gpu() -> Iterator[Row]:
     """Forward, and forward with backward."""
-    x = torch.randn(TOKENS, WIDTH, device="cuda", dtype=torch.bfloat16, requires_grad=True)
-    weight = torch.randn(OUT, WIDTH, device="cuda", dtype=torch.bfloat16)
-    a = torch.randn(RANK, WIDTH, device="cuda", requires_grad=True)
-    b = torch.randn(OUT, RANK, device="cuda", requires_grad=True)
-    gradient = torch.randn(TOKENS, OUT, device="cuda", dtype=torch.bfloat16)
+    x = torch.randn(TOKENS, WIDTH, device=DEVICE, dtype=torch.bfloat16, requires_grad=True)
+    weight = torch.randn(OUT, WIDTH, device=DEVICE, dtype=torch.bfloat16)
+    a = torch.randn(RANK, WIDTH, device=DEVICE, requires_grad=True)
+    b = torch.randn(OUT, RANK, device=DEVICE, requires_grad=True)
+    gradient = torch.randn(TOKENS, OUT, device=DEVICE, dtype=torch.bfloat16)
     what = f"layer and adapter, {TOKENS} tokens, {WIDTH} to {OUT}, rank {RANK}, bf16 and float32"
     for how, way in {"lora_linear": lora_linear, "PEFT's composition": composed}.items():
 
         def forward(way=way) -> Tensor:
-            return way(x, weight, None, a, b, 1.0)
+            with torch.no_grad():
+                return way(x, weight, None, a, b, 1.0)
 
         def both(way=way) -> None:
-            way(x, weight, None, a, b, 1.0).backward(gradient)
+            torch.autograd.grad(way(x, weight, None, a, b, 1.0), (x, a, b), gradient)
 
-        with torch.no_grad():
-            first = milliseconds(forward)
-        row = {"forward_ms": first, "both_ms": milliseconds(both), "peak_MiB": peak(both) / 2**20}
-        yield {"what": what, "how": how, **row}
+        yield measured(
+            {"what": what, "how": how},
+            forward_ms=lambda forward=forward: milliseconds(forward),
+            both_ms=lambda both=both: milliseconds(both),
+            peak_MiB=lambda both=both: peak(both) / 2**20,
+        )

@@ -16,10 +16,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from longread_kernels.linear_cross_entropy import linear_cross_entropy, reference
+from rows import Row, measured
 from torch import Tensor
 
 TOKENS, VOCABULARY = 2048, 150_000
@@ -78,20 +78,23 @@ def alone(way: str, width: int) -> None:
     print(json.dumps({"bytes": resident_peak() - before, "norm": float(gradient.norm())}))
 
 
-def on_cpu(width: int = 64) -> Iterator[dict[str, Any]]:
+def on_cpu(width: int = 64) -> Iterator[Row]:
     """Peak memory of both ways for one block, and their ratio beside arithmetic's."""
     found = {}
     for way in WAYS:
         command = [sys.executable, __file__, way, str(width)]
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        if done.returncode:
+            last = (done.stderr.strip() or "nothing said").splitlines()[-1]
+            raise RuntimeError(f"{way} ended with status {done.returncode}: {last}")
         found[way] = json.loads(done.stdout)
         what = f"loss and gradient, {TOKENS} tokens, vocabulary {VOCABULARY}, width {width}, float32, CPU"
         peak, expected = found[way]["bytes"] / 2**20, arithmetic(way, width) / 2**20
         yield {"what": what, "how": way, "peak_MiB": peak, "arithmetic_MiB": expected}
     plain, ours = (found[way] for way in WAYS)
     if abs(plain["norm"] - ours["norm"]) > 1e-4 * plain["norm"]:
-        raise SystemExit("the gate failed: the two gradients differ")
+        raise RuntimeError("the gate failed: the two gradients differ")
     expected = arithmetic(WAYS[0], width) / arithmetic(WAYS[1], width)
     yield {
         "what": "whole logits / in chunks",
@@ -100,16 +103,18 @@ def on_cpu(width: int = 64) -> Iterator[dict[str, Any]]:
     }
 
 
-def on_gpu(width: int = 4096) -> Iterator[dict[str, Any]]:
+def on_gpu(width: int = 4096) -> Iterator[Row]:
     """Time and peak memory of both ways in bf16."""
     from clock import milliseconds, peak
 
     given = inputs(width, "cuda", torch.bfloat16)
     what = f"loss and gradient, {TOKENS} tokens, vocabulary {VOCABULARY}, width {width}, bf16"
     for way in WAYS:
-        used = peak(lambda way=way: run(way, *given))
-        time = milliseconds(lambda way=way: run(way, *given))
-        yield {"what": what, "how": way, "ms": time, "peak_MiB": used / 2**20}
+        yield measured(
+            {"what": what, "how": way},
+            ms=lambda way=way: milliseconds(lambda: run(way, *given)),
+            peak_MiB=lambda way=way: peak(lambda: run(way, *given)) / 2**20,
+        )
 
 
 if __name__ == "__main__":

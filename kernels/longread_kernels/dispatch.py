@@ -80,7 +80,7 @@ def attempt(
         except Exception as error:  # compiler, assembler, linker and driver have kinds of their own
             if isinstance(error, torch.OutOfMemoryError) or any(w in str(error).lower() for w in SHORT):
                 raise
-            failed[op] = f"{type(error).__name__}: {_first_line(error)}"
+            failed[op] = f"{type(error).__name__}: {_reason(error)}"
             _untold.append(f"{op} does not run on this machine's GPU as it should ({failed[op]}); {instead}")
         else:
             taken[f"{op}.kernel"] += 1
@@ -96,6 +96,10 @@ def news() -> list[str]:
     return told
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """The first line that says why: Triton's compiler quotes the kernel first, up to the line at fault."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else "no reason given"
+    quoted = bool(lines) and lines[0].startswith("at ")
+    return lines[-1 if quoted else 0][:200] if lines else "no reason given"

@@ -112,8 +112,9 @@ class SinkCache(KVPolicy):
     def reencode(self, ids: Tensor) -> None:
         self._low = self._high = 0
         self._seen -= len(ids)
-        self.forward(ids)
-        self.commit()
+        for part in ids.split(self.stride):  # as a prompt is run: a whole window at once takes more memory
+            self.forward(part)
+            self.commit()
 
     def narrow(self, window: int) -> None:
         low = max(self._low, self._high - (window - self.sinks - 1))

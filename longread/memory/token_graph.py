@@ -11,6 +11,7 @@ on the device. When the buffers themselves are replaced, it is recorded anew.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,15 +26,23 @@ _WARM = 2  # runs before the recording, in which libraries set themselves up
 
 def cuda_graph(run: Callable[[], Tensor]) -> Callable[[], Tensor]:
     """``run``'s work on the current card as one launch; each call gives the same tensor, filled anew."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
+    # A stream of its own: cuBLAS's memory for it is the recording's, and goes when that goes.
+    usual, side = torch.cuda.current_stream(), torch.cuda.Stream()
+    side.wait_stream(usual)
     with torch.cuda.stream(side):
         for _ in range(_WARM):
             run()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        out = run()
+    usual.wait_stream(side)
+    graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+    try:
+        # If something in it cannot be recorded, ``graph`` raises at its end, leaves its stream the
+        # current one, and what is allocated from then on goes to its pool.
+        with torch.cuda.stream(usual), torch.cuda.graph(graph, pool, side, "thread_local"):
+            out = run()
+    except BaseException:
+        with suppress(Exception):
+            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), pool)
+        raise
 
     def play() -> Tensor:
         graph.replay()

@@ -225,6 +225,7 @@ class Rotations:
         return self._known[key]
 
 
+@cache
 def _interleaved(layer_class: type) -> bool:
     """Which dimensions a family pairs, found by rotating a unit vector with the family's own function."""
     rotate = getattr(sys.modules[layer_class.__module__], "apply_rotary_pos_emb", None)

@@ -21,7 +21,7 @@ EFFICIENCY = 0.36
 LEARNING = 3.0
 _TWICE = 1.5  # a learned block whose layers run twice: the base is frozen, so half of it is the forward
 _TILE = 256  # rows of attention at once (longread_kernels)
-_LOGITS = 1 << 24  # logits at once (longread_kernels)
+_LOGITS, _LOGITS_BY_KERNEL = 1 << 24, 1 << 26  # logits at once (longread_kernels)
 _TEXT = 25_000_000  # bytes of tokenizer and text
 # Frequencies that change with the length of what is rotated: such a model must see no position past its own.
 LENGTH_DEPENDENT = {"dynamic", "longrope"}
@@ -208,19 +208,21 @@ def _activations(
     score = 0 if kernel else value if value == 4 else value + 4  # softmax is computed in float32
     working = m.heads * tile * keys * score
     near = 0 if kernel else 2 * m.kv * m.dim * keys  # a tile's keys and values, joined
+    # Products in float32; the kernel turns them into the gradient where they lie, in the model's format.
+    at_once, wide = (_LOGITS_BY_KERNEL, value) if kernel else (_LOGITS, 4)
+    logits = min(rows, at_once // max(m.vocabulary, 1)) * m.vocabulary * wide
     if not learn:
         # Five tiles' scores were measured (docs/log.md): they, their softmax, the tile's before, and copies.
         inner = 3 * rows * m.chosen * m.inner
-        return 5 * working + (near + heads + inner + 4 * rows * m.width) * value + _TEXT
+        return 5 * working + (near + heads + inner + 4 * rows * m.width) * value + logits + _TEXT
     attention = working * rows // tile  # softmax's rows, kept for the gradient
     copies = near * tiles + heads
     # The residual stream before each norm, and its norm; gate, its activation, up, and their product.
     linear = rows * (4 * m.width + m.heads * m.dim + 4 * m.chosen * m.inner + 7 * rank)
     norms = 2 * rows * (m.heads + m.kv) * m.dim if m.normed else 0
-    logits = min(rows, _LOGITS // max(m.vocabulary, 1)) * m.vocabulary
     saved = attention + (copies + linear + norms) * value
     saved = saved + m.layers * rows * m.width * value if checkpointed else m.layers * saved
-    return saved + 2 * working + 3 * rows * m.inner * value + logits * 4 + _TEXT
+    return saved + 2 * working + 3 * rows * m.inner * value + logits + _TEXT
 
 
 def speed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,6 +68,46 @@ def test_what_fails_is_tried_once_and_told_once():
     assert dispatch.news() == []
     assert dispatch.attempt("another", CPU, lambda: 8, lambda: 7) == 8
     assert ran() == ["another.kernel", "op.reference"]
+
+
+def test_a_compiler_says_why_behind_the_lines_that_it_quotes():
+    def kernel() -> int:
+        try:
+            raise ValueError("arange's arguments must be a power of 2")
+        except ValueError as why:
+            raise RuntimeError("at 18:34:\n    rows = tl.arange(0, M)\n           ^") from why
+
+    def unexplained() -> int:
+        raise RuntimeError("at 18:34:\n    rows = tl.arange(0, M)\n           ^\nnot that")
+
+    dispatch.attempt("one", CPU, kernel, lambda: 7)
+    dispatch.attempt("two", CPU, unexplained, lambda: 7)
+    assert dispatch.failed == {
+        "one": "RuntimeError: arange's arguments must be a power of 2",
+        "two": "RuntimeError: not that",
+    }
+
+
+def test_an_adapters_gradient_gives_way_alone(monkeypatch):
+    """Forward and backward launch the kernel with strides of their own: either may fail."""
+    monkeypatch.setattr(lora_linear, "implementation", lambda *_: "kernel")
+    launched = []
+
+    def add(y, low, up, scale):
+        launched.append(1)
+        if len(launched) > 1:
+            raise RuntimeError("not with these strides")
+        return lora_linear.reference.add_by_torch(y, low, up, scale)
+
+    monkeypatch.setitem(sys.modules, "longread_kernels.lora_linear.kernel", SimpleNamespace(add=add))
+    x, a, b = torch.randn(5, 32), torch.randn(2, 32), torch.randn(4, 2)
+    weight, found = torch.randn(4, 32), []
+    for function in (lora_linear.lora_linear, lora_linear.reference.lora_linear):
+        inputs = [t.clone().requires_grad_() for t in (x, a, b)]
+        out = function(inputs[0], weight, None, *inputs[1:], 0.5)
+        found.append(torch.autograd.grad(out.square().sum(), inputs))
+    assert all(map(torch.equal, *found)) and len(launched) == 2
+    assert dispatch.taken["lora_linear.kernel"] == 1 and "lora_linear" in dispatch.failed
 
 
 @pytest.mark.parametrize(

@@ -13,25 +13,30 @@ from longread_kernels.lora_linear import reference
 
 __all__ = ["implementation", "lora_linear"]
 
-# A tile of A or B is held in registers.
-LARGEST_RANK = 256
+# A tile of A or B is held in registers, of which 64 are too many.
+LARGEST_RANK = 32
 
 
 def lora_linear(x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
     """A linear layer with a LoRA beside it: see ``reference.lora_linear``."""
 
-    def by_reference() -> Tensor:
-        return reference.lora_linear(x, weight, bias, a, b, scale)
+    if implementation(x, a) == "kernel":
+        return reference.lora_linear(x, weight, bias, a, b, scale, _add)
+    dispatch.taken["lora_linear.reference"] += 1
+    return reference.lora_linear(x, weight, bias, a, b, scale)
+
+
+def _add(y: Tensor, low: Tensor, up: Tensor, scale: float) -> Tensor:
+    """The kernel, or torch where it fails: forward and backward launch it each in a way of its own."""
 
     def by_kernel() -> Tensor:
         from longread_kernels.lora_linear import kernel
 
-        return reference.lora_linear(x, weight, bias, a, b, scale, kernel.add)
+        return kernel.add(y, low, up, scale)
 
-    if implementation(x, a) == "kernel":
-        return dispatch.attempt("lora_linear", x.device, by_kernel, by_reference)
-    dispatch.taken["lora_linear.reference"] += 1
-    return by_reference()
+    return dispatch.attempt(
+        "lora_linear", y.device, by_kernel, lambda: reference.add_by_torch(y, low, up, scale)
+    )
 
 
 def implementation(x: Tensor, a: Tensor) -> str:

@@ -32,7 +32,7 @@ def slopes(q, k, v, do, lse, delta, scale, cap, CAPPED: tl.constexpr, PRECISION:
     return p, ds
 
 
-@triton.jit(do_not_specialize=("n", "cached", "start", "ring"))
+@triton.jit(do_not_specialize=("n", "cached", "start", "ring", "recent", "window"))
 def queries(
     Q, QS, K, V, KS, VS, OUT, LSE, DOUT, DLSE, DQ, DQS, DELTA,
     q_sb, q_sh, q_sn, qs_sb, qs_sh, qs_sn, k_sb, k_sh, k_sn, v_sb, v_sh, v_sn, o_sb, o_sh, o_sn,
@@ -105,7 +105,7 @@ def queries(
     tl.store(DQ + out_at, (dq * scale).to(DQ.dtype.element_ty), mask=used)
 
 
-@triton.jit(do_not_specialize=("n", "cached"))
+@triton.jit(do_not_specialize=("n", "cached", "recent"))
 def block_keys(
     Q, K, V, LSE, DOUT, DELTA, DK, DV,
     q_sb, q_sh, q_sn, k_sb, k_sh, k_sn, v_sb, v_sh, v_sn, g_sb, g_sh, g_sn,

@@ -56,7 +56,7 @@ def mix(acc, top, total, s, v, PRECISION: tl.constexpr):
 
 # Lengths and places change from block to block and must not compile anything anew. Strides are left to
 # Triton, which loads 16 bytes at once where it knows that they are multiples of 16.
-CHANGING = ("n", "cached", "start", "ring", "l_ss")
+CHANGING = ("n", "cached", "start", "ring", "recent", "window", "l_ss")
 
 
 @triton.jit(do_not_specialize=CHANGING)

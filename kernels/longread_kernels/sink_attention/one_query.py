@@ -56,18 +56,26 @@ def one_query(
         parts.insert(0, (q_sink, k_sink, v_sink, near))
     scores = []
     for query, keys, _, seen in parts:
-        found = (query.reshape(batch, kv_heads, -1, dim) @ keys.transpose(2, 3)) * scale
+        found = _products(query.reshape(batch, kv_heads, -1, dim), keys) * scale
         if softcap is not None:
             found = softcap * torch.tanh(found / softcap)
         scores.append(found.masked_fill(~seen, float("-inf")))
     if sink_logits is not None:
-        column = sink_logits.view(1, kv_heads, -1, 1).to(q.dtype)
+        column = sink_logits.view(1, kv_heads, -1, 1).to(scores[0].dtype)
         scores.append(column.expand(batch, -1, -1, -1))
-    joined = torch.cat(scores, dim=-1)
-    exact = torch.promote_types(joined.dtype, torch.float32)
-    weights = torch.softmax(joined, dim=-1, dtype=exact).to(v.dtype)
+    weights = torch.softmax(torch.cat(scores, dim=-1), dim=-1).to(v.dtype)
     mixed, at = 0.0, 0
     for _, keys, values, _ in parts:
         mixed = mixed + weights[..., at : at + keys.shape[2]] @ values
         at += keys.shape[2]
     return mixed.reshape(batch, heads, 1, v.shape[3])
+
+
+def _products(q: Tensor, k: Tensor) -> Tensor:
+    """q k^T, at least float32: before they are scaled, products of half precision may leave its range."""
+    if q.dtype not in (torch.float16, torch.bfloat16):
+        return q @ k.transpose(2, 3)
+    if q.device.type != "cuda":
+        return q.float() @ k.float().transpose(2, 3)
+    flat = torch.bmm(q.flatten(0, 1), k.flatten(0, 1).transpose(1, 2), out_dtype=torch.float32)
+    return flat.unflatten(0, q.shape[:2])
