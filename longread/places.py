@@ -38,6 +38,8 @@ def cache_dir() -> Path:
 
 
 def private_dir(path: Path) -> Path:
-    """``path``, made if need be, readable by its owner alone."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """``path``, made if need be, with what is missing above it; what is made is its owner's alone."""
+    if not path.parent.exists():
+        private_dir(path.parent)
+    path.mkdir(exist_ok=True, mode=0o700)
     return path

@@ -52,8 +52,8 @@ def keep(
         "rank": 2,
         "rate": None,
     }
-    key = {"text": text["sha256"], "extractor": reading.EXTRACTOR, "weights": "w" * 64, "memory": memory,
-           "dtype": "float32", "part": None, "seed": 0}  # fmt: skip
+    key = {"text": text["sha256"], "extractor": reading.EXTRACTOR, "engine": reading.ENGINE,
+           "weights": "w" * 64, "memory": memory, "dtype": "float32", "part": None, "seed": 0}  # fmt: skip
     made = reading.create(
         Library().root,
         {

@@ -87,7 +87,7 @@ class OutputFile:
                 # the list knows, the old one or the new.
                 mark = _fingerprint(self._spare)
                 _remember(place, [*_marks(place), mark])
-                os.replace(self._spare, place)
+                files.move(self._spare, place)
                 _remember(place, mark)
             files.sync_folder(place.parent)
         except OSError as error:

@@ -65,6 +65,16 @@ def shape_for(backbone: Sized, memory: Memory, prefix: int, *, learned_sink: boo
         )
     if sinks >= window - 1:
         raise ModelError(f"{sinks} sinks leave no room in a window of {window} tokens", "use fewer sinks")
+    if sinks > prefix + block:
+        raise ModelError(
+            f"{sinks} sinks are more than a first block of {block} tokens holds",
+            f"use --sinks {prefix + block} or less, or larger blocks",
+        )
+    if memory.learn and memory.recipe == "paper" and block > window - sinks:
+        raise ModelError(
+            f"a block of {block} tokens is more than paper learns at once in a window of {window}",
+            f"use --block {window - sinks} or less",
+        )
     shape = Shape(block, window, sinks)
     if not backbone.stateful:
         room_to_recompute(shape, prefix)

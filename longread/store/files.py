@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ _WHY = {
     errno.ENOLCK: ("its disk has no locks", "set LONGREAD_HOME to another folder, or use --no-save"),
     errno.ENOSYS: ("its disk has no locks", "set LONGREAD_HOME to another folder, or use --no-save"),
 }
+
+_TRIES = 20 if os.name == "nt" else 1
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:
@@ -62,11 +65,22 @@ def write(path: Path, data: bytes) -> None:
     spare = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write_new(spare, data)
-        os.replace(spare, path)
+        move(spare, path)
         sync_folder(path.parent)
     except OSError:
         spare.unlink(missing_ok=True)
         raise
+
+
+def move(path: Path, place: Path) -> None:
+    """``os.replace``, with patience where the system has a scanner or an indexer that opens what is new."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return os.replace(path, place)
+        except PermissionError:
+            if not left:
+                raise
+        time.sleep(0.1)
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -135,7 +149,7 @@ def locked(path: Path, patience: float = 0) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=patience, mode=0o600)
+    lock = FileLock(path, timeout=patience, mode=0o600, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

@@ -21,6 +21,7 @@ from longread.errors import LongreadError
 from longread.places import cache_dir, private_dir
 from longread.reader.document import Document, Passage
 from longread.reader.sentences import sentences
+from longread.store import files
 from longread.store.terms import Stemmer, asked, base, lone, spaced, tokenizer, unjoined
 
 SCHEMA = 2
@@ -95,7 +96,7 @@ class Passages:
                 _fill(db, document)
             with open(spare, "rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(spare, path)
+            files.move(spare, path)
         except sqlite3.Error as error:
             raise _unwritable(path, error) from None
         except OSError as error:

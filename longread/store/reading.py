@@ -8,7 +8,8 @@ Knows ``manifest.json`` and where things lie in the folder:
          asked.jsonl     the questions put to the text, and the evidence shown
          lock            held by whoever writes
 
-No path is ever taken from a manifest. Knows nothing of models or sessions.
+No path is ever taken from a manifest but that of the model, which is looked for and hashed again. Knows
+nothing of models or sessions.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from longread.store import files, saves
 SCHEMA = 1
 # Raised when the text that a file is read as, its passages or its chapters may come out differently.
 EXTRACTOR = 5
-_KEY = ("text", "extractor", "weights", "memory", "dtype", "part", "seed")
+# Raised when a model that reads the same tokens, or an adapter that learns them, may come out differently.
+ENGINE = 2
+_KEY = ("text", "extractor", "engine", "weights", "memory", "dtype", "part", "seed")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Reading:
     @property
     def outdated(self) -> bool:
         """Whether it was made from the text by an older version's rules."""
-        return self.manifest.get("extractor") != EXTRACTOR
+        return self.manifest.get("extractor") != EXTRACTOR or self.key.get("engine") != ENGINE
 
     @property
     def key(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def write(folder: Path, record: Mapping[str, Any], tensors: Mapping[str, Tensor]
         files.write_new(spare / _TENSORS, data)
         files.write_new(spare / _RECORD, json.dumps(whole, indent=1).encode())
         files.sync_folder(spare)
-        os.rename(spare, final)
+        files.move(spare, final)
         files.sync_folder(folder)
     except OSError:
         if spare.exists():

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from longread.errors import OutputError
+from longread.errors import LongreadError, OutputError
 from longread.events import BlockRead, Event, Note
 from longread.model.fingerprint import fingerprint
 from longread.model.machine import taken
@@ -67,6 +67,7 @@ class Keeper:
         self.resumed_at = 0
         self.reading: Reading | None = None
         self._loaded, self._shape = loaded, shape
+        self._policy = "sink" if loaded.backbone.stateful else "recompute"
         self._columns = {name: array(kind) for name, (kind, _) in _COLUMNS.items()}
         self._digest = hashlib.sha256()
         self._start: saves.Save | None = None
@@ -95,8 +96,8 @@ class Keeper:
                 self._find_start(root, key)
             self._rows = stack.enter_context(Rows(self.reading.rows))
             self._rows.cut(self._start.blocks if self._start else 0)
-            if self._start is not None and self._start.record.get("rows", len(self._rows)) != len(self._rows):
-                words = f"the saved reading {self.reading.id[:8]} has lost sentences: its rows.db is another"
+            words = self._useless()
+            if words:
                 self._notes.append(self.job.warn(f"{words}; the text is read again from the start"))
                 self._start = self._tensors = None
                 self._rows.cut(0)
@@ -105,6 +106,17 @@ class Keeper:
 
     def __exit__(self, *error: object) -> None:
         self._stack.__exit__(*error)
+
+    def _useless(self) -> str:
+        """Why nothing can go on from the save that was found; "" where something can."""
+        record, own = self._start.record if self._start else {}, self.reading.id[:8]
+        if record.get("rows", len(self._rows)) != len(self._rows):
+            return f"the saved reading {own} has lost sentences: its rows.db is another"
+        if record.get("policy", self._policy) != self._policy:
+            return (
+                f"the saved reading {own} keeps the text in another way than this model is now trusted with"
+            )
+        return ""
 
     def _find_start(self, root: Path, key: dict[str, Any]) -> None:
         """Where to take up: this text's newest sound save, else that of a text that this one begins with."""
@@ -144,7 +156,12 @@ class Keeper:
                     Note(f"this text begins with one that is being read just now ({name}): it begins anew")
                 )
                 return
-            rows.copy(before.rows, self.reading.rows)
+            try:
+                rows.copy(before.rows, self.reading.rows)
+            except LongreadError:
+                words = f"this text begins with one read before ({name}), whose rows.db is damaged"
+                self._notes.append(self.job.warn(f"{words}: it begins anew"))
+                return
         self._start = start
         self._notes.append(Note(f"this text begins with one read before ({name}); going on from there"))
 
@@ -237,6 +254,7 @@ class Keeper:
             "nll": tally.nll,
             "share": tally.share,
             "complete": complete,
+            "policy": self._policy,
             "ids": self._digest.hexdigest(),
             "threads": _threads(),
             "saved": _now(),
@@ -270,6 +288,7 @@ def _key(job: Job, weights: str, dtype: str, shape: Sizes) -> dict[str, Any]:
     return {
         "text": job.document.sha256,
         "extractor": reading.EXTRACTOR,
+        "engine": reading.ENGINE,
         "weights": weights,
         "memory": {**memory, "block": shape.block, "window": shape.window, "sinks": shape.sinks},
         "dtype": dtype,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -353,3 +354,11 @@ def test_shapes_come_from_the_model(model):
         shape_for(backbone, Memory(window=65), 1, learned_sink=True)
     with pytest.raises(ModelError, match="sinks"):
         shape_for(backbone, Memory(sinks=64), 1, learned_sink=True)
+    with pytest.raises(ModelError, match="20 sinks are more than a first block of 16 tokens holds"):
+        shape_for(backbone, Memory(sinks=20), 1, learned_sink=True)
+    paper = Memory(sinks=4, window=32, block=30, recipe="paper")
+    with pytest.raises(ModelError, match="more than paper learns at once in a window of 32") as error:
+        shape_for(backbone, paper, 1, learned_sink=True)
+    assert error.value.hint == "use --block 28 or less"
+    shape_for(backbone, replace(paper, block=28), 1, learned_sink=True)
+    shape_for(backbone, replace(paper, recipe="fused"), 1, learned_sink=True)

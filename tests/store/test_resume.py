@@ -241,6 +241,40 @@ def test_a_text_that_has_grown_from_a_whole_number_of_blocks(tmp_path, monkeypat
     assert longread.read(path, **sizes).adapter_sha256 == grown.adapter_sha256
 
 
+def test_a_model_that_is_trusted_otherwise_since_reads_again(text, monkeypatch):
+    """A cache and the last tokens of a window without one cannot stand for each other."""
+    from longread.model import load
+
+    cached = _run(text)[1].result
+    whole = load.Backbone
+    monkeypatch.setattr(load, "Backbone", lambda model, **more: whole(model, **more | {"stateful": False}))
+    notes, done = _run(text)
+    assert any("in another way than this model is now trusted with" in note for note in notes)
+    assert done.warnings and done.result.resumed_at == 0 and done.result.reading == cached.reading
+    assert _run(text)[1].result.resumed_at == cached.blocks
+
+
+def test_what_another_engine_has_learned_is_not_taken_up(text, monkeypatch):
+    from longread.store import reading
+
+    before = _run(text)[1].result
+    monkeypatch.setattr(reading, "ENGINE", reading.ENGINE + 1)
+    notes, done = _run(text)
+    assert any("made by an older version and stays as it is" in note for note in notes)
+    assert done.result.resumed_at == 0 and done.result.reading != before.reading
+    assert {one.outdated for one in Library().all()} == {True, False}
+
+
+def test_a_damaged_beginning_keeps_nobody_from_reading_on(text):
+    path = Path(_run(text)[1].result.path)
+    (path / "rows.db").write_bytes(b"this is no database" * 100)
+    text.write_text("".join(LINES) + "And on the last day it carried the bell.\n" * 9, encoding="utf-8")
+    notes, done = _run(text)
+    assert any("whose rows.db is damaged" in note for note in notes)
+    assert done.warnings and done.result.resumed_at == 0
+    assert _run(text)[1].result.resumed_at == done.result.blocks
+
+
 def test_damage_costs_only_what_came_after_it(text):
     path = Path(_run(text)[1].result.path)
     last, before = saves.sound(path / "saves")[0]

@@ -21,6 +21,7 @@ from longread.tasks.shelf import entry
 KEY = {
     "text": "ab",
     "extractor": 1,
+    "engine": 1,
     "weights": "cd",
     "memory": {},
     "dtype": "float32",
@@ -304,7 +305,7 @@ def test_what_counts_is_on_the_disk_before_it_does(one, tmp_path, monkeypatch):
         real = getattr(os, name)
         monkeypatch.setattr(os, name, lambda *given, name=name, real=real: done.append(name) or real(*given))
     _save(one, 3)
-    assert done == ["fsync", "fsync", "fsync", "rename", "fsync"]  # two files, their folder; then the name
+    assert done == ["fsync", "fsync", "fsync", "replace", "fsync"]  # two files, their folder; then the name
     done.clear()
     files.write(tmp_path / "a", b"x")
     assert done == ["fsync", "replace", "fsync"]

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from longread.store.reading import EXTRACTOR
+from longread.store.reading import ENGINE, EXTRACTOR
 from longread.tasks import reading
 from longread.tasks.translate.checks import Pair
 from longread.tasks.translate.corrections import Corrections
@@ -45,6 +45,7 @@ class Wish:
             "pair": [self.pair.src, self.pair.tgt],
             "window": reading.shape_of(loaded, job.options).window,
             "memory": asdict(memory) if memory.learn else None,
+            "engine": ENGINE,
         }
 
     def lessons(self, job: reading.Job) -> str:
