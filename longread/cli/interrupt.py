@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import Interrupted
-from ..events import Done, Event
+from ..events import Done, Event, Note
 
 # A terminal that was closed, or a connection that broke, asks too; Windows has no such signal.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -54,7 +54,8 @@ class Stop:
 
 
 def follow(events: Iterator[Event], stop: Stop) -> Iterator[Event]:
-    """The job's events. Once the user has asked to stop, the job is told where it stands.
+    """The job's events. Once the user has asked to stop, the job is told where it stands; at a remark it is
+    not: those stand between two pieces of work, or at the end, where there is a result to lose.
 
     The job may answer with more events, ``Done(partial=True)`` the last of them, or
     let Interrupted pass. However this ends, the generator is closed.
@@ -64,7 +65,7 @@ def follow(events: Iterator[Event], stop: Stop) -> Iterator[Event]:
         event = next(events, None)
         while event is not None:
             yield event
-            if asking and stop.asked and not isinstance(event, Done):
+            if asking and stop.asked and not isinstance(event, Note | Done):
                 asking = False
                 try:
                     event = events.throw(Interrupted("interrupted"))  # type: ignore[attr-defined]

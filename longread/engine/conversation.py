@@ -123,12 +123,10 @@ class Conversation:
         where the stream ends; ValueError where it is empty.
         """
         self._turns.append(len(self._stream))
-        ids, users = list(ids), 1
         if not ids:
-            ids, users = ([self._stream.pop()], self._users.pop()) if self._stream else ([], 0)
-            self._policy = None  # the state after the last token was not kept: it is said again
+            self._policy = None  # the state after the last token was not kept: it is encoded again
         prompt = self._ready(ids)
-        self._say(ids, users=users)
+        self._say(ids, users=1)
         self._sound = False
         with closing(
             generate_ids(

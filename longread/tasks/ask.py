@@ -279,7 +279,9 @@ def ask(
                     with job.tally.phase("answer"):
                         events = answerer.answer(text, wanted=answer, beat=beat)
                         answers.append((yield from _heard(job, events)))
-                except UnsupportedError as error:
+                except Interrupted:
+                    raise
+                except LongreadError as error:  # the answers to the others are not lost with this one
                     if len(asked) == 1:
                         raise
                     yield job.warn(f"question {len(answers) + 1} is left without an answer: {error}")
@@ -288,7 +290,7 @@ def ask(
                 if len(asked) > 1:
                     yield _answering(answers, asked)
         except Interrupted:
-            partial = True
+            partial = len(answers) < len(asked)
             if not answers:
                 raise
         if len(asked) > 1:

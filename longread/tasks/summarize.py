@@ -6,7 +6,8 @@ themselves stand in ``extract`` and ``abstract``.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -215,7 +216,7 @@ def _extract(
             yield from reading.read_blocks(job, loaded, session, keeper=keeper, gatherer=fed)
         except Interrupted:
             partial = True
-    yield Progress("choosing sentences", 0, 1, "steps")
+    yield from heedless([Progress("choosing sentences", 0, 1, "steps")])
     with job.tally.phase("choose"):
         names = gatherer.names.top(40)
         spans = choose(
@@ -227,8 +228,15 @@ def _extract(
             every=by == "chapter",
         )
         summary = _assemble(document, spans, names[: min(_NAMES, max(3, wanted // _A_NAME))])
-    yield Progress("choosing sentences", 1, 1, "steps", share=job.tally.share)
+    yield from heedless([Progress("choosing sentences", 1, 1, "steps", share=job.tally.share)])
     return summary, partial
+
+
+def heedless(events: Iterable[Event]) -> Iterator[Event]:
+    """The ``events`` all the same after a Ctrl-C: everything is read, and what is left takes a moment."""
+    for event in events:
+        with suppress(Interrupted):
+            yield event
 
 
 def _assemble(document: Document, spans: list[tuple[int, int]], names: Sequence[Any]) -> Summary:

@@ -11,7 +11,7 @@ import pytest
 
 from longread.cli.interrupt import Stop, follow
 from longread.errors import Interrupted
-from longread.events import Done, Progress
+from longread.events import Done, Note, Progress
 
 posix = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -138,6 +138,20 @@ def test_a_finished_job_is_not_told():
         events.append(event)
         stop.asked = True
     assert events == [_done(partial=False)]
+
+
+def test_a_job_is_not_told_at_its_closing_remarks():
+    def job():
+        yield Progress("reading", 1, 1, "blocks")
+        yield Note("all is read", "warning")
+        yield Note("and more")
+        yield _done(partial=False)
+
+    stop, events = Asked(), []
+    for event in follow(job(), stop):
+        events.append(event)
+        stop.asked = isinstance(event, Note)
+    assert events[-1] == _done(partial=False)
 
 
 def test_a_job_that_does_not_answer_lets_the_error_pass():

@@ -190,6 +190,22 @@ def test_without_words_it_goes_on(backbone):
         said(Conversation(backbone, [], SHAPE), [])
 
 
+def test_broken_off_while_the_end_is_encoded_again_nothing_is_lost(backbone, monkeypatch):
+    conversation = Conversation(backbone, HEAD, SHAPE)
+    said(conversation, words(9, 0))
+    stream = [*conversation._stream]
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("longread.engine.conversation.fresh_policy", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            said(conversation, [])
+    conversation.undo()
+    assert [*conversation._stream] == stream
+
+
 def test_added_turns_are_said(backbone):
     conversation = Conversation(backbone, HEAD, SHAPE)
     conversation.add(words(12, 0))

@@ -187,6 +187,38 @@ def test_an_interruption_leaves_what_can_be_had(loaded, phase):
         assert max(end for section in summary.sections for _, end in section.spans) < job.end
 
 
+@pytest.mark.parametrize("at", ["remark", "end"])
+def test_an_interruption_too_late_to_stop_anything_leaves_the_summary_whole(loaded, at):
+    def stop(event):
+        if at == "remark":
+            return isinstance(event, Remark)
+        return isinstance(event, Progress) and event.phase == "merging notes" and event.done == event.total
+
+    def script(asked):
+        return honest(asked) if asked.kind == "note" else "The mud came up over the road and went."
+
+    summary, partial, events, job, _ = run(loaded, Hand(loaded.encoder, script), stop=stop)
+    assert any(map(stop, events)) and not partial and job.warnings
+    assert summary == run(loaded, Hand(loaded.encoder, script))[0]
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_an_interruption_while_sentences_are_chosen_leaves_the_summary_whole(loaded, monkeypatch, done):
+    from longread.tasks.summarize import summarize
+
+    monkeypatch.setattr(reading, "load", lambda job: loaded)
+    options = replace(OPTIONS, part="0%-10%", save=False)
+    task = summarize("sample:en", options, length="short", style="extract")
+    late = Progress("choosing sentences", done, 1, "steps")
+    events = [next(task)]
+    while not (
+        isinstance(events[-1], Progress) and (events[-1].phase, events[-1].done) == (late.phase, done)
+    ):
+        events.append(next(task))
+    rest = [task.throw(Interrupted("interrupted")), *task]
+    assert isinstance(rest[-1], Done) and not rest[-1].partial and rest[-1].result.summary
+
+
 def test_an_interruption_before_anything_was_read_is_one(loaded):
     with pytest.raises(Interrupted, match="stopped after"):
         run(loaded, Hand(loaded.encoder), stop=lambda event: isinstance(event, BlockRead), part="1",

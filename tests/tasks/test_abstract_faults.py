@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from longread.errors import ModelError
 from longread.events import Note as Remark
 from longread.tasks import reading
 from longread.tasks.abstract.quote import quote
@@ -50,6 +51,39 @@ def test_a_note_that_fails_twice_is_a_sentence_of_the_book(loaded, fault):
         sentence = quote(stretch.source, "en")
         assert squeezed(sentence) in squeezed(stretch.source)
         assert sentence in merged or len(loaded.encoder.encode(sentence)) > 60
+
+
+@pytest.mark.parametrize("kind", ["note", "merge"])
+def test_scores_that_are_no_numbers_cost_one_text_and_not_the_summary(loaded, kind):
+    hand = Hand(loaded.encoder)
+
+    def script(asked):
+        if asked.kind == kind and len(hand.asked) > 1 and failed < 2:
+            fail()
+        return honest(asked)
+
+    failed = 0
+
+    def fail():
+        nonlocal failed
+        failed += 1
+        raise ModelError("the model's scores are not numbers", "use --dtype float32")
+
+    hand.script = script
+    summary, partial, _, job, counts = run(loaded, hand, part="1")
+    assert summary.summary and not partial
+    assert counts.faults["failed, the model's scores are not numbers"] == 2 and counts.replaced == 1
+    assert any("could not be" in text for text in job.warnings)
+
+
+def test_a_model_that_never_writes_is_told_at_its_first_text(loaded):
+    def script(asked):
+        raise ModelError("the model's scores are not numbers", "use --dtype float32")
+
+    hand = Hand(loaded.encoder, script)
+    with pytest.raises(ModelError, match="not numbers"):
+        run(loaded, hand, part="1")
+    assert len(hand.asked) == 1
 
 
 def test_a_text_longer_than_its_source_is_none(loaded):

@@ -10,7 +10,7 @@ import pytest
 
 import longread
 from longread.config import Options
-from longread.errors import InputError, UsageError
+from longread.errors import InputError, ModelError, UsageError
 from longread.events import Done
 from longread.model.catalog import Trust
 from longread.reader import open_document
@@ -272,6 +272,22 @@ def test_a_question_too_long_for_the_window_costs_no_other_answer(loaded):
     first, second = done.result.answers
     assert not first.found and second.answer == "Thirty-two [1]."
     assert any("question 1 is left without an answer" in text for text in done.warnings)
+
+
+def test_a_question_that_fails_costs_no_other_answer(loaded):
+    class Failing(Answerer):
+        def answer(self, question, **own):
+            if question == WRONG:
+                raise ModelError("the model's scores are not numbers", "use --dtype float32")
+            return (yield from super().answer(question, **own))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("longread.tasks.ask.Answerer", Failing)
+        done = run(BUCKETS, WRONG, BUCKETS)
+        with pytest.raises(ModelError):
+            run(WRONG)
+    assert [answer.found for answer in done.result.answers] == [True, False, True]
+    assert any("question 2" in text and "not numbers" in text for text in done.warnings)
 
 
 def test_a_failed_try_is_made_again_and_then_given_up(loaded):

@@ -10,7 +10,7 @@ import pytest
 
 import longread
 from longread.config import Memory, Options
-from longread.errors import InputError, Interrupted, ModelError, UsageError
+from longread.errors import InputError, Interrupted, ModelError, OutputError, UsageError
 from longread.events import BlockRead, Done, Note, Planned, Progress, Text
 from longread.store.library import Library
 from longread.tasks.chat import voice
@@ -196,6 +196,41 @@ def test_learning_reads_the_book_and_keeps_what_it_learned(talk, book, monkeypat
     assert planned.seconds == pytest.approx(planned.tokens / 100 * (1 - begun))  # the rest of what was saved
 
 
+def test_a_reading_that_another_writes_leaves_learning_off(talk, book):
+    one, other = talk(), talk()
+    for chat in (one, other):
+        list(chat.open(book))
+    with closing(one.send("/learn on")) as events:
+        next(event for event in events if isinstance(event, BlockRead))
+        with pytest.raises(OutputError):
+            send(other, "/learn on")
+    assert not other.status.adapter and other._bench.untaught
+
+
+def test_stopped_before_the_first_block_nothing_is_learned(talk, book):
+    chat = talk()
+    list(chat.open(book))
+    events = chat.send("/learn on")
+    next(event for event in events if isinstance(event, Planned))
+    with pytest.raises(Interrupted):
+        events.throw(Interrupted("interrupted"))
+    assert not chat.status.adapter
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_what_learned_from_the_conversation_is_saved_as_no_reading(talk, book, aside):
+    chat = talk()
+    list(chat.open(book))
+    chat._bench.learn(True)  # as an error before the first block leaves it
+    assert chat._bench.untaught
+    send(chat, "/continue " + "The miller asked people in Arley about the lantern. " * 60)
+    assert chat._bench.session().lora.steps
+    if aside:
+        send(chat, "/learn off")
+    assert "is read" in notes(send(chat, "/learn on"))
+    assert not Library().all()
+
+
 def test_what_leaves_the_window_is_learned_and_unlearned(talk):
     chat = talk(chats=True)
     send(chat, "/learn on")
@@ -268,6 +303,33 @@ def test_stopped_an_answer_holds_what_was_said(talk):
     rest = [events.throw(Interrupted("interrupted")), *events]
     assert "stopped" in notes(rest) and chat._log.turns[0].answer == first.text
     assert text(send(chat, "And then?"))
+
+
+def test_stopped_after_its_last_word_a_turn_is_in_the_log_as_in_the_model(talk):
+    chat = talk()
+    send(chat, "/continue One day")
+    events = chat.send("/continue The old man")
+    next(event for event in events if isinstance(event, Note) and "goes on" in event.text)
+    with pytest.raises(StopIteration):  # there is nothing more to say
+        events.throw(Interrupted("interrupted"))
+    assert [turn.said for turn in chat._log.turns] == ["One day", "The old man"]
+    assert "The old man" in notes(send(chat, "/undo"))
+    assert chat._voice.conversation.turns == 1 == len(chat._log.turns)
+
+
+def test_taken_back_on_a_full_disk_a_turn_is_in_no_memory(talk, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    chat = talk()
+    for words in ("One day", "The old man"):
+        send(chat, f"/continue {words}")
+    monkeypatch.setattr("longread.tasks.chat.transcript.files.append", full)
+    with pytest.raises(OutputError, match="nothing is saved"):
+        send(chat, "/undo")
+    assert chat._voice.conversation.turns == 1 == len(chat._log.turns)
+    send(chat, "/undo")
+    assert chat._voice.conversation.turns == 0 == len(chat._log.turns)
 
 
 def test_broken_off_at_once_a_turn_is_in_no_memory(talk):

@@ -8,7 +8,7 @@ import pytest
 
 import longread
 from longread.config import Memory, Options
-from longread.errors import Interrupted, UsageError
+from longread.errors import Interrupted, ModelError, UsageError
 from longread.events import Done, Note, Planned, Progress, Text
 from longread.jobs import JOBS
 from longread.tasks import continue_ as task
@@ -128,6 +128,28 @@ def test_ctrl_c_while_writing_keeps_what_was_written(run):
     events = run(tokens=60, stop=third)
     assert events[-1].partial and events[-1].result.text == text_of(events) != ""
     assert events[-1].stats["written"] < 10
+
+
+@pytest.mark.parametrize("after", [0, 20])
+def test_an_error_while_writing_keeps_what_was_written(run, monkeypatch, after):
+    from longread.engine.sampling import Sampler
+
+    pick, picked = Sampler.pick, []
+
+    def broken(self, logits, generated):
+        if len(picked) == after:
+            raise ModelError("the model's scores are not numbers", "use --dtype float32")
+        picked.append(pick(self, logits, generated))
+        return picked[-1]
+
+    monkeypatch.setattr(Sampler, "pick", broken)
+    if not after:
+        with pytest.raises(ModelError):
+            run(tokens=60)
+        return
+    events = run(tokens=60)
+    assert events[-1].partial and events[-1].result.text == text_of(events) != ""
+    assert any("not numbers; use --dtype float32" in text for text in events[-1].warnings)
 
 
 def test_ctrl_c_while_reading_saves_the_reading_and_writes_nothing(run):

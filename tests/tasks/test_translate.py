@@ -218,6 +218,28 @@ def test_an_interruption_ends_in_what_was_done(loaded, book, hand):
         run(loaded, book, hand, stop=lambda event: True, options={"save": False})
 
 
+def test_an_interruption_after_the_last_sentence_is_too_late_to_stop_anything(loaded, book, hand):
+    def end(event):
+        return isinstance(event, Checkpoint) and event.done == event.total
+
+    events = run(loaded, book, hand, stop=end, options={"save": False})
+    assert not done(events).partial and len(segments(events)) == 44
+
+
+def test_an_interruption_at_a_closing_remark_keeps_the_translation(loaded, book, hand):
+    corrected = Corrections()
+    corrected.add("没有这一句。", "There is no such sentence.")
+    events = run(
+        loaded,
+        book,
+        hand,
+        wish={"corrections": corrected},
+        stop=lambda event: isinstance(event, Note) and event.level == "warning",
+        options={"save": False},
+    )
+    assert any("corrected rows" in text for text in done(events).warnings) and len(segments(events)) == 44
+
+
 def test_checkpoints_hold_a_valid_result_of_what_was_done(loaded, book, hand):
     events = run(loaded, book, hand)
     checks = [event for event in events if isinstance(event, Checkpoint)]

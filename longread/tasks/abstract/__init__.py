@@ -25,7 +25,7 @@ from longread.tasks.abstract.quote import quote
 from longread.tasks.abstract.stretches import Stretch, Stretches
 from longread.tasks.abstract.writer import Counts, Write, Writer
 from longread.tasks.outlook import LEAST, MOST, PLENTY, SAMPLE, sizes_for
-from longread.tasks.summarize import Summary
+from longread.tasks.summarize import Summary, heedless
 
 if TYPE_CHECKING:
     from longread.engine.session import Session
@@ -87,7 +87,7 @@ def abstract(
             scribe.save()
             if not scribe.notes:
                 raise reading.stopped(job, error) from None
-        yield from scribe.remarks()
+        yield from heedless(scribe.remarks())
         wanted = min(wanted, max(1, scribe.length // 2))
         with job.tally.phase("merging"):
             sections = yield from merger.sections(scribe.notes, wanted, by=by)
@@ -97,8 +97,9 @@ def abstract(
     if pace.tokens >= _ENOUGH:
         known = estimate.as_loaded(job.options, loaded)
         estimate.remember_speed(loaded.found, shape, known, pace.tokens / pace.seconds, kind=estimate.NOTES)
-    yield from _merged_remarks(job, merger, meter, meter.length(summary.summary), wanted)
-    yield Progress("merging notes", max(1, merger.done), max(1, merger.done), "texts", share=job.tally.share)
+    yield from heedless(_merged_remarks(job, merger, meter, meter.length(summary.summary), wanted))
+    end = max(1, merger.done)
+    yield from heedless([Progress("merging notes", end, end, "texts", share=job.tally.share)])
     return summary, partial
 
 

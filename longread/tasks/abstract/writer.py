@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from longread.engine.decode import LoopGuard, collected, generate
 from longread.engine.drawing import GREEDY, Sampling
-from longread.errors import UnsupportedError
+from longread.errors import ModelError, UnsupportedError
 from longread.events import Event, Progress
 from longread.model.chat import Chat, Message
 from longread.model.tokens import Encoder
@@ -110,7 +110,10 @@ class Writer:
     def text(
         self, name: str, *, chapter: str, before: str, source: str, length: int
     ) -> Generator[Event, None, str]:
-        """A text of about ``length``, 1.2 times at most if its sentences allow; "" if both tries failed."""
+        """A text of about ``length``, 1.2 times at most if its sentences allow; "" if both tries failed.
+
+        ``ModelError`` from a model that has not written anything yet; later it is a fault like others.
+        """
         answer = self.meter.answer(length)
         ids = self._fitting(name, chapter[:_TITLE], before, source, length, answer)
         source_tokens = self.meter.tokens(source)
@@ -120,7 +123,13 @@ class Writer:
             seed = self._seed * 1_000_003 + self.counts.prompt_tokens  # another one for every text
             hand = self._write(ids, max_tokens=answer, sampling=sampling, seed=seed)
             events = generate(hand, self._encoder.streamer(), LoopGuard(span=_SPAN, share=0.6))
-            raw, ended = yield from collected(events, self.progress)
+            try:
+                raw, ended = yield from collected(events, self.progress)
+            except ModelError as error:
+                if not self.counts.tokens:  # it may never write: nothing is lost yet, and there is a hint
+                    raise
+                self.counts.faults[f"failed, {error}"] += 1
+                continue
             self.counts.tokens += len(ended.ids)
             text = prose(raw, self.meter.joint)
             whole = self.meter.sentences(text)

@@ -201,9 +201,9 @@ class Talk:
             )
             return
         yield from self._bench.load()
-        self._bench.learn(True)
         job = None if self._book is None else self._book.job
         if job is None or self._bench.share(job) >= 1:
+            self._bench.learn(True)
             yield Note("what you say is learned from now on, as it leaves the window")
             return
         if self._voice is not None and not self._voice.conversation.turns:
@@ -218,12 +218,12 @@ class Talk:
             yield Note("the book is read; what you say is learned from now on, as it leaves the window")
 
     def _plan(self, job: reading.Job) -> Planned:
-        loaded, shape = self._bench.loaded, self._bench.session().shape
+        loaded, rest = self._bench.loaded, self._bench.rest(job)
         assert loaded is not None
-        rest = self._bench.rest(job)
+        shape = reading.shape_of(loaded, rest.options)
         rest.options = estimate.as_loaded(rest.options, loaded)
         # What a saved reading has read is taken up the first time.
-        read = read_before(rest, loaded, shape) if self._bench.read_to is None else 0.0
+        read = read_before(rest, loaded, shape) if self._bench.untaught else 0.0
         stateful = loaded.backbone.stateful
         return estimate.plan(rest, loaded.found, loaded.encoder, shape, stateful=stateful, read=read)
 
@@ -247,11 +247,12 @@ class Talk:
         yield Facts(tuple(rows))
 
     def _undo(self, _: str) -> Iterator[Event]:
-        turn = self._log.undo()
-        if turn is None:
+        if not self._log.turns:
             raise UsageError("there is nothing to take back", "")
+        turn = self._log.turns[-1]
         if self._voice is not None:
             self._voice.undo(turn)
+        self._log.undo()  # last: it may find the disk full
         yield Note(f"taken back: {turn.said or '/continue'}")
 
     def _export(self, path: str) -> Iterator[Event]:

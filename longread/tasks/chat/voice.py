@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from longread.engine.conversation import Conversation
@@ -133,7 +133,8 @@ class Voice:
         text = "".join(pieces)
         if not text.strip():
             self.conversation.undo()
-        yield from _remark(reason, text)
+        with suppress(Interrupted):  # too late: what was said must come into the log
+            yield from _remark(reason, text)
         return text
 
     def _tie(self) -> None:

@@ -113,6 +113,16 @@ class Workbench:
             return 0.0
         return (self.read_to - job.start) / max(job.characters, 1)
 
+    @property
+    def untaught(self) -> bool:
+        """Whether the adapter is still what a book's reading begins with: nothing has taught it yet."""
+        if self.read_to is not None:
+            return False
+        session = self._session
+        if session is not None and session.lora is not None:
+            return session.lora.steps == 0 and session.policy is None
+        return self._adapter is None or int(self._adapter["steps"]) == 0
+
     def rest(self, job: reading.Job) -> reading.Job:
         """What has not been read of ``job``, to be learned."""
         start = job.start if self.read_to is None else self.read_to
@@ -121,18 +131,22 @@ class Workbench:
         return reading.Job(job.document, options, start, job.end, job.source)
 
     def read(self, job: reading.Job) -> Iterator[Event]:
-        """Read the book on from where the last reading stopped, as ``longread read`` does.
+        """Read the book on from where the last reading stopped, as ``longread read`` does, and keep learning.
 
-        The first time the book's saved reading is taken up, and what is read is saved in it. Later
-        not: by then the adapter has learned from the conversation too. However it ends, what was
-        read stays learned.
+        While the adapter is ``untaught`` the book's saved reading is taken up, and what is read is
+        saved in it. Later not: the adapter may have learned from the conversation too. However it
+        ends, what was read stays learned.
         """
         assert self.loaded is not None
         with ExitStack() as stack:
-            session, keeper, rest = self.session(), None, self.rest(job)
-            if self.options.save and self.read_to is None:
+            keeper, rest = None, self.rest(job)
+            if self.options.save and self.untaught:
+                shape = reading.shape_of(self.loaded, rest.options)
                 gatherer = gatherer_for(rest, self.loaded, hold=False)
-                keeper = stack.enter_context(Keeper(rest, self.loaded, session.shape, gatherer))
+                keeper = stack.enter_context(Keeper(rest, self.loaded, shape, gatherer))
+            self.learn(True)  # not before: another process may be writing that reading
+            session = self.session()
+            if keeper is not None:
                 session.keep_hidden = True
                 stack.callback(setattr, session, "keep_hidden", False)
             try:

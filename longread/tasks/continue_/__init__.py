@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from longread.config import Options
 from longread.engine.drawing import Sampling
-from longread.errors import Interrupted
+from longread.errors import Interrupted, LongreadError
 from longread.events import Done, Event, Note, Progress, Text
 from longread.model.catalog import TRUSTED_FROM
 from longread.tasks import estimate, reading
@@ -115,7 +115,7 @@ def check(
 def _write(
     job: reading.Job, loaded: LoadedModel, session: Session, wish: Wish
 ) -> Generator[Event, None, tuple[str, bool]]:
-    """Text, notes and progress; returns what was written, and whether Ctrl-C cut it short."""
+    """Text, notes and progress; returns what was written, and whether Ctrl-C or an error cut it short."""
     from longread.engine.writing import Writing
 
     memory, began = session.memory, time.perf_counter()
@@ -135,6 +135,11 @@ def _write(
                     yield event
         except Interrupted:
             partial = True
+        except LongreadError as error:
+            if not writing.written:
+                raise
+            partial = True  # what was written before it is kept
+            yield job.warn(f"the text was cut short: {error}" + (f"; {error.hint}" if error.hint else ""))
     if writing.written >= _SAMPLE:
         speed = writing.written / (time.perf_counter() - began)
         options = estimate.as_loaded(job.options, loaded)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -137,18 +137,22 @@ class Work:
                     yield job.warn(text)
                 yield Checkpoint(len(self._done), len(self._pieces), lambda: self._finished(partial=True))
         except Interrupted:
-            partial = True
             if not self._done:
                 raise Interrupted("stopped before the first sentence was translated") from None
+            partial = len(self._done) < len(self._pieces) or bool(self._unsure)
         if not partial and self._journal is not None:
             self._journal.close(self._again)
         job.tally.seconds["translating"] = job.tally.seconds.get("translating", 0.0) + self._busy
         for text in remarks(self._done, self.translator, self._wish.pair):
-            yield job.warn(text)
+            with suppress(Interrupted):  # too late: the result is there
+                yield job.warn(text)
         # Of a part, only what says that it belongs there.
         lost = [r for r in self._unmatched if job.options.part is None or r.paragraph in self._paragraphs]
         if lost:
-            yield job.warn(f"{len(lost):,} corrected rows match no sentence of the text and were left out")
+            with suppress(Interrupted):
+                yield job.warn(
+                    f"{len(lost):,} corrected rows match no sentence of the text and were left out"
+                )
         yield self._finished(partial=partial)
 
     def _block(self, planned: Planned | None) -> Iterator[Event]:
