@@ -159,7 +159,7 @@ class Setting:
         if self.kind in (int, float):
             number = "a whole number" if self.kind is int else "a number"
             limit = "" if self.least is None else f" of at least {self.least:g}"
-            if self.most is not None:
+            if self.most is not None and self.most < 2**53:
                 limit = f" from {self.least or 0:g} to {self.most:g}"
             return ("auto or " if self.auto else "") + number + limit
         return {bool: "true or false", tuple: "words separated by commas", list: "texts"}.get(

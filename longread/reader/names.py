@@ -99,6 +99,7 @@ class NameCounter:
         self._lower: Counter[str] = Counter()
         self._capital: Counter[str] = Counter()
         self._article: Counter[str] = Counter()
+        self._points: Counter[str] = Counter()  # "Mr." less "Mr", by the word in small letters
 
     def add(self, sentence: str, chapter: int | None = None) -> None:
         """Count the names of one sentence that stands in ``chapter``."""
@@ -131,7 +132,7 @@ class NameCounter:
         """The ``n`` names met most often: (name, times, index of the chapter it first appears in)."""
         found = _fold(self._believed(), self.language)
         ranked = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
-        return [(_spell(words), times, chapter) for words, (times, chapter) in ranked if times >= 2][:n]
+        return [(self._spell(words), times, chapter) for words, (times, chapter) in ranked if times >= 2][:n]
 
     def _runs(self, sentence: str) -> tuple[list[tuple[tuple[str, ...], bool]], list[str]]:
         """The capitalised runs of a sentence, each with whether it opens one, and its lower-case words."""
@@ -155,6 +156,8 @@ class NameCounter:
             joined = bool(run) and not fresh and gap.strip() in {"", "."}
             if capital and (not _never(small) or (joined and small in TITLES)):
                 if joined:
+                    if previous.lower() in _DOTTED:
+                        self._points[previous.lower()] += 1 if gap.strip() else -1
                     run += [*particles, bare]
                 else:
                     self._close(run, opening, runs)
@@ -183,6 +186,17 @@ class NameCounter:
         if self.language in {"fr", "it"}:
             word = _ELIDED.sub("", word, count=1)
         return word
+
+    def _spell(self, words: tuple[str, ...]) -> str:
+        """A name as it is printed: with a full stop after an initial, and after a title unless the book has
+        none there more often than not."""
+        return " ".join(
+            word + "."
+            if (word.lower() in _DOTTED and self._points[word.lower()] >= 0)
+            or (len(word) == 1 and word.isupper())
+            else word
+            for word in words
+        )
 
     @staticmethod
     def _close(run: list[str], opening: bool, runs: list[tuple[tuple[str, ...], bool]]) -> None:
@@ -297,11 +311,3 @@ def _uninflected(found: _Found) -> _Found:
 
 
 _DOTTED = _set("mr mrs ms dr st capt col gen lt prof rev hon m mm lieut messrs sgt hr frl")
-
-
-def _spell(words: tuple[str, ...]) -> str:
-    """A name as it is printed: a full stop after what is shortened."""
-    return " ".join(
-        word + "." if word.lower() in _DOTTED or (len(word) == 1 and word.isupper()) else word
-        for word in words
-    )

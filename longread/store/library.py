@@ -96,7 +96,7 @@ def _ways(word: str) -> list[Callable[[Reading], bool]]:
         lambda r: str(r.manifest.get("name", "")) == word,
         lambda r: title(r).casefold() == folded,
         lambda r: len(word) >= 4 and r.id.startswith(folded),
-        lambda r: len(folded) >= 3 and folded in title(r).casefold(),
+        lambda r: (len(folded) >= 3 or not folded.isascii()) and folded in title(r).casefold(),
     ]
 
 

@@ -72,13 +72,16 @@ class Passages:
         self._db = db
         with self._sound():
             meta = dict(db.execute("SELECT name, value FROM meta"))
-            if meta.get("schema") != SCHEMA:
-                raise LongreadError(
-                    f"{path} was made by another version of longread", "delete it; it is made again by itself"
-                )
+        if meta.get("schema") != SCHEMA:
+            raise LongreadError(
+                f"{path} was made by another version of longread", "delete it; it is made again by itself"
+            )
+        try:
             self.language, self.sha256 = str(meta["language"]), str(meta["sha256"])
             self.count = int(meta["count"])
-            self.title = str(meta.get("title") or "")
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from None
+        self.title = str(meta.get("title") or "")
         self._stemmer: Stemmer | None = None
 
     @classmethod
@@ -212,7 +215,7 @@ class Passages:
     def _sound(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+        except (sqlite3.Error, UnicodeError) as error:  # any other is a fault of this program
             raise _damaged(self.path, error) from None
 
 

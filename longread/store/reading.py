@@ -100,7 +100,9 @@ class Reading:
 
 def identity(key: Mapping[str, Any]) -> str:
     """The id of the reading with this key: what it was read from, with what, and how."""
-    text = json.dumps({name: key[name] for name in _KEY}, sort_keys=True, separators=(",", ":"))
+    # The first keys named no engine; their readings are outdated, not damaged.
+    named = {name: key[name] for name in _KEY if name != "engine" or name in key}
+    text = json.dumps(named, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -174,7 +174,8 @@ class Stemmer:
         )
         found: list[list[str]] = [[] for _ in texts]
         for term, at in self._db.execute("SELECT term, doc FROM v ORDER BY doc, offset"):
-            found[at - 1].append(term)
+            if term:  # of an accent that stands alone the tokenizer makes a term without a letter, NULL here
+                found[at - 1].append(term)
         self._db.execute("DELETE FROM t")
         return found
 

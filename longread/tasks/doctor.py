@@ -133,7 +133,9 @@ def _devices() -> Iterator[Check]:
     import torch
 
     room = f"{machine.memory() / 1e9:.1f} GB of memory"
-    yield Check("devices", "ok", f"cpu: {torch.get_num_threads()} threads on {machine.cores()} cores, {room}")
+    threads, cores = torch.get_num_threads(), machine.cores()
+    at_work = f"{threads} thread{'s' * (threads != 1)} on {cores} core{'s' * (cores != 1)}"
+    yield Check("devices", "ok", f"cpu: {at_work}, {room}")
     for at in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         about = torch.cuda.get_device_properties(at)
         size = f"{about.total_memory / 1e9:.1f} GB"

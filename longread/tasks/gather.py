@@ -27,16 +27,18 @@ class Gatherer:
     """Fed with the blocks of a reading, makes a row of every sentence.
 
     A sentence's vector is the mean of its tokens' last hidden states, its surprisal the
-    mean of their NLL (nats a token). The rows pile up in ``fresh`` for whoever keeps them
-    on disk and empties it; with ``hold`` they are in ``collector`` too, and the names are
-    counted, for whoever makes something of them: memory then grows with the book.
+    mean of their NLL (nats a token). With ``keep`` the rows pile up in ``fresh`` for whoever
+    keeps them on disk and empties it; with ``hold`` they are in ``collector``, and the names
+    are counted, for whoever makes something of them: memory then grows with the book.
     """
 
-    def __init__(self, document: Document, start: int, end: int, width: int, *, hold: bool = True) -> None:
+    def __init__(
+        self, document: Document, start: int, end: int, width: int, *, hold: bool = True, keep: bool = True
+    ) -> None:
         self.collector = Collector(width)
         self.names = name_counter(document.language)
         self.fresh: list[Row] = []
-        self._hold = hold
+        self._hold, self._keep = hold, keep
         self._document, self._language = document, document.language
         self._passages: Iterator[Passage] = document.passages(start, end)
         self._passage = next(self._passages, None)
@@ -103,7 +105,8 @@ class Gatherer:
                 float(np.nan_to_num(self._nll[low:high]).mean()),
                 int(high - low),
             )
-            self.fresh.append(row)
+            if self._keep:
+                self.fresh.append(row)
             if self._hold:
                 self.collector.put(*row)
                 self.names.add(passage.text[span[0] : span[1]], passage.chapter)
@@ -113,6 +116,9 @@ class Gatherer:
 
 
 def gatherer_for(job: Job, loaded: LoadedModel, *, hold: bool = True) -> Gatherer:
-    """A gatherer of the part of the text that the job reads."""
+    """A gatherer of the part of the text that the job reads.
+
+    Where the job saves nothing there is no keeper, and nobody would empty ``fresh``.
+    """
     width = loaded.backbone.model.get_output_embeddings().weight.shape[1]
-    return Gatherer(job.document, job.start, job.end, width, hold=hold)
+    return Gatherer(job.document, job.start, job.end, width, hold=hold, keep=job.options.save)

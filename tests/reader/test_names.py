@@ -105,3 +105,12 @@ def test_a_contraction_is_no_name(apostrophe):
     for _ in range(20):
         counter.add(f"He said that I{apostrophe}d go, and I{apostrophe}m sure that Obed came.", 0)
     assert [name for name, _, _ in counter.top(5)] == ["Obed"]
+
+
+@pytest.mark.parametrize(("title", "printed"), [("Mrs", "Mrs Noakes"), ("Mrs.", "Mrs. Noakes")])
+def test_a_title_is_printed_as_the_book_has_it(title, printed):
+    counter = NameCounter("en")
+    for _ in range(9):
+        counter.add(f"The hat was {title} Noakes, and so was the dog.", 0)
+    counter.add("The hat was Mrs Noakes and Mrs. Noakes.", 0)
+    assert [name for name, _, _ in counter.top(1)] == [printed]

@@ -265,6 +265,21 @@ def test_what_another_engine_has_learned_is_not_taken_up(text, monkeypatch):
     assert {one.outdated for one in Library().all()} == {True, False}
 
 
+def test_a_reading_of_before_there_was_an_engine_is_outdated_and_not_damaged(text):
+    import json
+
+    from longread.store import reading
+
+    path = Path(_run(text)[1].result.path)
+    manifest = json.loads((path / "manifest.json").read_bytes())
+    del manifest["key"]["engine"]
+    manifest["id"] = reading.identity(manifest["key"])
+    (path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    path.rename(path.with_name(manifest["id"]))
+    (one,) = Library().all()
+    assert one.outdated and not one.damage and one.manifest["name"].endswith("log.txt")
+
+
 def test_a_damaged_beginning_keeps_nobody_from_reading_on(text):
     path = Path(_run(text)[1].result.path)
     (path / "rows.db").write_bytes(b"this is no database" * 100)

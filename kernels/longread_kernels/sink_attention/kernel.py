@@ -117,6 +117,8 @@ def tiles(kind: str, rows: int, dim: int, itemsize: int, roomy: bool) -> Tiles:
     if dispatch.interpreted():
         return Tiles(16, 16)
     if itemsize == 4:  # no tensor cores at full precision: registers decide
+        if kind == "block_keys" and dim > 128 and not roomy:
+            return Tiles(16, 16, 8)
         return Tiles(FEW if rows <= FEW and kind == "forward" else 32, 32 if dim <= 64 else 16, 8)
     wide, warps = dim > 128, 8 if dim > 128 else 4
     if kind == "forward":

@@ -37,7 +37,7 @@ COMMANDS: dict[str, Command] = {
         Command("ask", "QUESTION", "answer with passages, as longread ask does"),
         Command("summary", "[short|medium|long]", "summarize the book; reads all of it",
                 choices=("short", "medium", "long")),
-        Command("continue", "[WORDS]", "let the model write on from where text or talk ends"),
+        Command("continue", "[TEXT]", "let the model write on from TEXT, or from where text or talk ends"),
         Command("evidence", "", "the passages behind the last answer"),
         Command("learn", "on|off", "read the book, and what you say, with an adapter that learns; "
                 "off puts it aside", choices=("on", "off")),

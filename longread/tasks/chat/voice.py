@@ -84,7 +84,7 @@ class Voice:
         if self._turns is not None and not self.conversation.turns:
             raise UsageError("nothing has been said yet", "say something first")
         if not words and len(self.conversation) <= len(self._loaded.prefix):
-            raise UsageError("there is nothing to go on from", "/open FILE first, or /continue WORDS")
+            raise UsageError("there is nothing to go on from", "/open FILE first, or /continue TEXT")
         stops = self._turns.stop_ids if self._turns else self._loaded.encoder.special_ids()
         return (yield from self._write(self._onward(words), PROSE, PIECE, stops))
 
