@@ -216,7 +216,8 @@ class Conversation:
             "" if finite else "a gradient was not finite; its step was skipped",
         )
         if without is not None:
-            warning = self._watch.judge(mean, without) or warning
+            tokens = int(theirs.sum())
+            warning = self._watch.judge(mean * tokens, without * tokens, tokens) or warning
         return Learned(int(theirs.sum()), mean, warning)
 
     def _nll(self, ids: Tensor, theirs: Tensor) -> Tensor:

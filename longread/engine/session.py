@@ -195,7 +195,8 @@ class Session:
         without = sum(part.without for part in compared) if compared else None
         counted = sum(len(part.nll) - 1 for part in compared)
         if without is not None:
-            verdict = self.watch.judge(sum(float(part.nll[1:].sum()) for part in compared), without)
+            with_adapter = sum(float(part.nll[1:].sum()) for part in compared)
+            verdict = self.watch.judge(with_adapter, without, counted)
             if verdict:
                 events.append(Note(verdict, "warning"))
         measured = nll[~torch.isnan(nll)]

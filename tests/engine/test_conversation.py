@@ -88,6 +88,7 @@ def test_the_templates_marks_are_not_learned(backbone, lora):
 
 def test_the_watch_brings_an_adapter_back_in_a_conversation_too(backbone, lora, monkeypatch):
     monkeypatch.setattr("longread.memory.watch.EVERY", 1)
+    monkeypatch.setattr("longread.memory.watch.LEAST", 8)  # of words at random neither knows more
     lora.rate = 5.0
     conversation = Conversation(backbone, HEAD, SHAPE, lora=lora)
     for turn in range(12):

@@ -302,21 +302,37 @@ def test_the_watch_brings_the_last_good_adapter_back(model):
             lora.step(sum((p - 1).square().sum() for p in lora.parameters.values()))
 
         disturb()
-        assert watch.judge(1.0, 2.0) is None
+        assert watch.judge(1.0, 2.0, 100) is None
         good = lora.state()
         for _ in range(PATIENCE - 1):
             disturb()
-            assert watch.judge(3.0, 2.0) is None
+            assert watch.judge(3.0, 2.0, 100) is None
         disturb()
-        said = watch.judge(3.0, 2.0)
+        said = watch.judge(3.0, 2.0, 100)
         assert said and "half the rate" in said
         back = lora.state()
         assert back["rate"].item() == pytest.approx(5e-3)
         assert all(torch.equal(good[n], back[n]) for n in good if n != "rate")
 
 
-def test_a_rate_far_too_high_is_caught_while_reading():
+def test_the_watch_waits_until_there_are_enough_tokens(model):
+    """Of two tokens the better adapter loses nearly as often as it wins: blocks of 2 would halve the rate for
+    ever."""
+    with TempLora(model, LoraOptions(rank=2, rate=1e-2)) as lora:
+        watch, said = Watch(lora), []
+        for number in range(3 * 32):
+            said.append(watch.judge(3.0 if number % 3 else 1.0, 2.0, 2))
+            if number == 40:
+                state, watch = watch.state(), Watch(lora)
+                watch.load(state)
+        assert [at for at, words in enumerate(said) if words] == [3 * 32 - 1]  # 3 verdicts of 64 tokens
+        for _ in range(3 * 32):
+            assert watch.judge(1.9, 2.0, 2) is None
+
+
+def test_a_rate_far_too_high_is_caught_while_reading(monkeypatch):
     """On a trained model and a real text: a random model cannot become worse than it is."""
+    monkeypatch.setattr("longread.memory.watch.EVERY", 2)
     from longread.model.load import load_model
     from longread.reader import open_document
     from longread.reader.blocks import blocks as cut

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -214,6 +216,29 @@ def test_a_damaged_index_is_named(book, tmp_path, damage):
         passages.search("lighthouse captain clerk", 100)
         passages.within(0, 1 << 40)
         passages.rarity(["captain"])
+
+
+def test_of_what_is_no_number_it_says_that_the_index_is_damaged(book, tmp_path):
+    index(book, tmp_path).close()
+    file = tmp_path / "index" / "book.db"
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE meta SET value = 'many' WHERE name = 'count'")
+    with pytest.raises(LongreadError, match="damaged"):
+        Passages.open(file)
+
+
+def test_a_fault_of_the_program_is_not_called_damage(book, tmp_path, monkeypatch):
+    monkeypatch.setattr(passages, "lone", lambda term: len(None))
+    with index(book, tmp_path) as found, pytest.raises(TypeError):
+        found.has("captain")
+
+
+@pytest.mark.parametrize("question", ["Who is the captain \u0301?", "\u0301", "\u200d \u0303"])
+def test_an_accent_that_stands_alone_is_no_term(book, tmp_path, question):
+    with index(book, tmp_path) as found:
+        assert all(found.question_terms(question)) and all(found.terms([question])[0])
+        assert bool(found.search(question, 3)) == ("captain" in question)
+        assert found.rarity(found.question_terms(question)).keys() == {*found.question_terms(question)}
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(book, tmp_path):

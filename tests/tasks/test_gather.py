@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from longread.events import BlockRead
 from longread.reader import open_document
 from longread.reader.document import Block
-from longread.tasks.gather import Gatherer
+from longread.tasks.gather import Gatherer, gatherer_for
 
 TEXT = "The tide went out. Nobody came to the quay at all.\n\nA bell rang twice. It was Friday, they said.\n"
 SENTENCES = [(0, 18), (19, 50), (52, 70), (71, 96)]
@@ -47,3 +48,24 @@ def test_a_row_is_the_mean_over_its_own_tokens(tmp_path, size, token):
         assert row["nll"] == pytest.approx(nll[mine].mean())
         mean = hidden[mine].mean(axis=0)
         assert vector.tolist() == pytest.approx(list(mean / np.linalg.norm(mean)), abs=2e-3)
+
+
+@pytest.mark.parametrize("save", [False, True])
+def test_rows_wait_for_a_keeper_only_where_there_is_one(tmp_path, save):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    starts = np.array([match.start() for match in re.finditer(r"\S+", TEXT)])
+    loaded = SimpleNamespace(
+        backbone=SimpleNamespace(
+            model=SimpleNamespace(get_output_embeddings=lambda: SimpleNamespace(weight=np.zeros((9, 2))))
+        )
+    )
+    with open_document(str(path)) as document:
+        end, count = document.characters, len(starts)
+        job = SimpleNamespace(document=document, start=0, end=end, options=SimpleNamespace(save=save))
+        gatherer = gatherer_for(job, loaded)
+        block = Block(0, np.arange(count), starts, 0, end, 1.0)
+        nll, hidden = np.ones(count, np.float32), np.ones((count, 2), np.float32)
+        gatherer.feed(BlockRead(0, count, 1.0, 1.0, 0.0, False, token_nll=nll, hidden=hidden, block=block))
+    assert len(gatherer.collector) == len(SENTENCES)
+    assert len(gatherer.fresh) == (len(SENTENCES) if save else 0)

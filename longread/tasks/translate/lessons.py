@@ -90,7 +90,7 @@ class Pupil:
         if not finite:
             yield Note(f"lesson {self._count}: a gradient was not finite; its step was skipped")
         if without is not None:
-            warning = session.watch.judge(float(nll.detach().sum()), without)
+            warning = session.watch.judge(float(nll.detach().sum()), without, len(targets))
             if warning:
                 yield Note(warning, "warning")
         if self._count % EVERY == 0:
