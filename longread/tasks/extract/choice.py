@@ -8,7 +8,6 @@ sentences only as rows of numbers (``collect``). The same rows give the same cho
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -55,19 +54,23 @@ class _Picks:
     rows: list[int] = field(default_factory=list)
     length: int = 0
     dependent: int = 0
-    said: dict[int, list[int]] = field(default_factory=dict)  # hash of a word -> the chosen rows that have it
+    # Hash of a word -> the words of each chosen sentence that has it.
+    said: dict[int, list[frozenset[int]]] = field(default_factory=dict)
 
-    def repeat(self, grams: Sequence[int]) -> bool:
+    def repeat(self, grams: frozenset[int]) -> bool:
         """Whether a sentence of these words says what a chosen one says."""
-        shared = Counter(row for gram in grams for row in self.said.get(gram, ()))
-        return any(times > _NEAR * len(grams) for times in shared.values())
+        least = int(_NEAR * len(grams)) + 1  # words in common that are too many
+        # So many cannot all be among the commonest words: what shares them has one of the others, and those
+        # few chosen have. The words that all sentences have are looked up for none.
+        rarest = sorted((self.said.get(gram, ()) for gram in grams), key=len)[: len(grams) - least + 1]
+        return any(len(grams & other) >= least for holders in rarest for other in holders)
 
-    def take(self, row: int, length: int, dependent: bool, grams: Sequence[int]) -> None:
+    def take(self, row: int, length: int, dependent: bool, grams: frozenset[int]) -> None:
         self.rows.append(row)
         self.length += length
         self.dependent += dependent
         for gram in grams:
-            self.said.setdefault(gram, []).append(row)
+            self.said.setdefault(gram, []).append(grams)
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,7 @@ class _Field:
     candidates: np.ndarray
     likeness: np.ndarray
     vectors: np.ndarray
+    grams: list[frozenset[int]]  # the hashes of each candidate's words
 
 
 def _pick(
@@ -270,15 +274,15 @@ def _pick(
         value = value / max(float(value[open_].max(initial=0)), 1e-9) - aversion * 0.5 * lengths
         if picks.dependent >= allowed:
             open_ &= ~dependent
-        while open_.any():
-            one = int(np.argmax(np.where(open_, value, -np.inf)))
+        left = np.flatnonzero(open_)
+        for one in left[np.argsort(-value[left], kind="stable")]:
             open_[one] = False
-            if not picks.repeat(view.grams(int(candidates[one]))):
+            if not picks.repeat(ground.grams[one]):
                 break
         else:
             return
         row = int(candidates[one])
-        picks.take(row, int(view.rows["length"][row]), bool(dependent[one]), view.grams(row))
+        picks.take(row, int(view.rows["length"][row]), bool(dependent[one]), ground.grams[one])
         covered = np.maximum(covered, ground.likeness[:, one])
         alike = np.maximum(alike, np.clip(ground.vectors @ ground.vectors[one], 0, 1))
 
@@ -322,17 +326,14 @@ class _View:
         to_cover = inside[(marks & _UNFIT) == 0]
         to_cover = to_cover[:: max(1, -(-len(to_cover) // _UNIVERSE))]
         vectors = self.of(candidates)
-        return _Field(candidates, np.clip(self.of(to_cover) @ vectors.T, 0, 1), vectors)
+        grams = [frozenset(row) - {0} for row in self.rows["grams"][candidates].tolist()]
+        return _Field(candidates, np.clip(self.of(to_cover) @ vectors.T, 0, 1), vectors, grams)
 
     def of(self, index: Sequence[int] | np.ndarray) -> np.ndarray:
         """Unit vectors [len(index), width] of what is a sentence's own."""
         own = self._collected.vectors(np.asarray(index, np.int64)) - self._mean
         own -= (own @ self._common.T) @ self._common
         return own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-6)
-
-    def grams(self, row: int) -> list[int]:
-        """Hashes of the words of a row."""
-        return [gram for gram in self.rows["grams"][row].tolist() if gram]
 
 
 def _common(collected: Collector) -> tuple[np.ndarray, np.ndarray]:

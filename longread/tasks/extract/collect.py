@@ -110,8 +110,10 @@ class Collector:
     def vectors(self, index: np.ndarray) -> np.ndarray:
         """Unit vectors [len(index), width] float32 of some rows; a row without a finite vector is zeros."""
         out = np.empty((len(index), self.width), np.float32)
-        for place, (block, at) in enumerate(zip(index // _CHUNK, index % _CHUNK, strict=True)):
-            out[place] = self._vectors[block][at]
+        blocks = index // _CHUNK
+        for block in set(blocks.tolist()):
+            here = blocks == block
+            out[here] = self._vectors[block][index[here] % _CHUNK]
         return out
 
     def blocks(self) -> Iterator[np.ndarray]:
