@@ -68,7 +68,7 @@ FAMILIES: dict[str, dict] = {
     },
     "glm": {"head_dim": 16, "partial_rotary_factor": 0.5, "attention_bias": True},
     "glm4": {"head_dim": 16, "partial_rotary_factor": 0.5},
-    "cohere": {"logit_scale": 0.5, "use_qk_norm": True, "num_hidden_layers": 4},
+    "cohere": {"logit_scale": 0.5, "use_qk_norm": True, "num_hidden_layers": 3},
     "cohere2": {"logit_scale": 0.5, "sliding_window": 11},
     "gpt_oss": {
         "head_dim": 16,

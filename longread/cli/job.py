@@ -160,7 +160,8 @@ class Run:
             return
         self.screen.finish(done)
         if done.partial and not written:
-            short = "stopped here" if self.job.streams else "the answer covers only what was read"
+            answers = not self.job.streams and self.job.name != "read"
+            short = "the answer covers only what was read" if answers else "stopped here"
             self.screen.say(short)
         self.tell_place(written, done.partial)
         if not done.partial and not self.several:

@@ -59,6 +59,8 @@ def _turn(events: Iterator[Event], view: screen.Screen, verbose: bool) -> int:
                     show_text(event.text)
                 else:
                     view.show(event)
+            if stop.asked:  # where nothing but remarks came after it
+                raise Interrupted("interrupted")
         except BrokenPipeError:
             raise
         except (Interrupted, KeyboardInterrupt):

@@ -56,7 +56,7 @@ class Steps:
                 found = self._played(token)
         except Exception as error:
             if is_shortage(error):  # memory for a token there is, for a second copy of its work there is not
-                raise RuntimeError("no room for it beside the model") from error
+                raise RuntimeError("no room for it beside the model") from None
             raise
         if expected is not None:
             apart = float((found - expected).float().norm() / expected.float().norm())

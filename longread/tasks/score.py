@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from longread.config import Memory, Options
 from longread.errors import Interrupted, UsageError
@@ -146,10 +147,11 @@ def _arm(points: list[tuple[float, float, int]], start: int, end: int, size: int
         at = min(SEGMENTS - 1, math.ceil((stop - start) / max(end - start, 1) * SEGMENTS) - 1)
         sums[at][0] += part_nll
         sums[at][1] += part_tokens
+    filled = [i for i, (_, part_tokens) in enumerate(sums) if part_tokens]
+    # In few blocks no block may end in a segment: its text is counted in the next, which begins earlier then.
     segments = tuple(
-        Segment(i / SEGMENTS, (i + 1) / SEGMENTS, perplexity(part_nll, part_tokens))
-        for i, (part_nll, part_tokens) in enumerate(sums)
-        if part_tokens
+        Segment((before + 1) / SEGMENTS, (i + 1) / SEGMENTS, perplexity(*sums[i]))
+        for before, i in pairwise([-1, *filled])
     )
     return Arm(
         perplexity=perplexity(nll, tokens),

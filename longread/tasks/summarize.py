@@ -80,7 +80,6 @@ def summarize(
     """Summarize the text at ``path``; the result is a ``Summary``, as ``summary_of`` says."""
     with reading.opened(path, options) as job:
         yield from reading.announce(job)
-        check(job, style=style, lang=lang)
         loaded = reading.load(job)
         ahead = foreseen(job, loaded, length=length, words=words, by=by, style=style, lang=lang)
         yield from reading.introduce(job, loaded, keeps=ahead is None, notes=ahead)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+import longread
 from longread.config import Memory, Options
 from longread.errors import Interrupted
 from longread.events import BlockRead, Done, Planned, Progress
@@ -133,3 +135,12 @@ def test_what_is_left_is_reckoned_with_each_arms_own_pace():
     whole = _over_all(now, 0, [1.0, 3.0, 0.5])
     assert (whole.done, whole.total, whole.seconds_left) == (50, 300, 5.0 + 10.0 * 3.5)
     assert _over_all(now, 2, [1.0, 3.0, 0.5]).seconds_left == 5.0
+
+
+def test_of_few_blocks_each_row_begins_where_the_one_before_ended(tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text("The ferry carried barrels and no news on the day before. " * 30, encoding="utf-8")
+    found = longread.score(path, arms=["sink"], block=128, window=512)
+    rows = [(segment.from_, segment.to) for segment in found.arms["sink"].segments]
+    assert 1 < len(rows) < SEGMENTS and rows[0][0] == 0.0 and rows[-1][1] == 1.0
+    assert all(before[1] == after[0] for before, after in pairwise(rows))

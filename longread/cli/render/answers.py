@@ -114,7 +114,7 @@ def _score(result: Any, width: int) -> Iterator[Line]:
     arms = result.arms
     if not arms:
         return
-    rows = [["arm", "perplexity", "bits/byte", "tokens/s", "over the book"]]
+    rows = [["arm", "perplexity", "bits/byte", "tokens/s", "over what was read"]]
     for name, arm in arms.items():
         spark = words.sparkline([segment.perplexity for segment in arm.segments])
         figures = [f"{arm.perplexity:.2f}", f"{arm.bits_per_byte:.3f}", words.number(arm.tokens_per_second)]
@@ -123,7 +123,7 @@ def _score(result: Any, width: int) -> Iterator[Line]:
     shortest = min((len(arm.segments) for arm in arms.values()), default=0)
     if shortest > 1:
         yield Line()
-        yield Line("Perplexity by part of the book", "heading")
+        yield Line("Perplexity by share of what was read", "heading")
         parts = [["from", "to", *map(one_line, arms)]]
         for at in range(shortest):
             first = next(iter(arms.values())).segments[at]

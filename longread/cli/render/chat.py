@@ -19,6 +19,7 @@ from ...shares import percent
 from . import streams, words
 from .answers import Line, deliver, lines, prose
 from .clean import one_line, printable, unbroken
+from .flow import Flow
 from .screen import Screen
 
 
@@ -30,6 +31,8 @@ class ChatScreen:
         self._place = streams.Stdout()
         self._open = False  # whether the last line of the answer is unfinished
         self._answered = False
+        seen = streams.is_terminal(sys.stdout)
+        self._flow = Flow(streams.console(sys.stdout).width) if seen else None
 
     def __enter__(self) -> ChatScreen:
         self._screen.__enter__()
@@ -43,7 +46,7 @@ class ChatScreen:
         if isinstance(event, Text):
             self._screen.close()
             text = printable(event.text)
-            self._place.write(text)
+            self._place.write(self._flow.push(text) if self._flow else text)
             streams.flush()
             self._answered = True
             self._open = (not text.endswith("\n")) if text else self._open
@@ -86,7 +89,7 @@ class ChatScreen:
     def _break(self) -> None:
         if self._open:
             self._open = False
-            self._place.write("\n")
+            self._place.write(self._flow.finish() + "\n" if self._flow else "\n")
             streams.flush()
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from ...events import Event, Note, Progress, Text
 from . import streams
 from .clean import printable
+from .flow import Flow
 from .screen import Screen
 
 
@@ -31,6 +32,7 @@ class Prose:
         self._seen = self._here and streams.is_terminal(sys.stdout)
         self._begun = False
         self._held: list[Note] = []
+        self._flow = Flow(streams.console(sys.stdout).width) if self._seen else None
 
     def show(self, event: Event) -> None:
         """One event of the job; text at once, a letter at a time if it comes so."""
@@ -38,7 +40,8 @@ class Prose:
             if self._seen and not self._begun:
                 self._screen.close()
             self._begun = True
-            self._place.write(printable(event.text))
+            text = printable(event.text)
+            self._place.write(self._flow.push(text) if self._flow else text)
             if self._here:
                 streams.flush()
         elif not (self._seen and self._begun):
@@ -52,7 +55,7 @@ class Prose:
         """End the last line, then say what would have run through the text."""
         self._screen.close()
         if self._begun:
-            self._place.write("\n")
+            self._place.write(self._flow.finish() + "\n" if self._flow else "\n")
             if self._here:
                 streams.flush()
         for note in self._held:
