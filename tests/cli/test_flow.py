@@ -61,7 +61,14 @@ def test_nothing_is_lost_or_added_but_line_ends():
         assert found.replace("\n", "").replace(" ", "") == text.replace("\n", "").replace(" ", "")
 
 
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_no_row_reaches_beyond_the_width_with_a_space(size):
+    text = "of " * 40 + "the end"
+    for width in (11, 20, 23):
+        assert all(len(row) <= width for row in shown(text, width, size).split("\n"))
+
+
 def test_a_word_is_shown_once_it_is_whole():
     flow = Flow(20)
-    assert [flow.push(piece) for piece in ("The cou", "ple", " a", "te")] == ["The ", "", "couple ", ""]
-    assert flow.finish() == "ate"
+    assert [flow.push(piece) for piece in ("The cou", "ple", " a", "te")] == ["The", "", " couple", ""]
+    assert flow.finish() == " ate"

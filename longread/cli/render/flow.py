@@ -40,8 +40,11 @@ class Flow:
 
 
 def _whole(line: str, width: int) -> int:
-    """Where the last word of ``line`` begins, which may go on; its end if that is longer than a row."""
+    """Where the last word of ``line``, which may go on, and the space before it begin; the line's end if that
+    word is longer than a row."""
     at = len(line)
     while at and not line[at - 1].isspace() and width_of(line[at - 1]) < 2:
         at -= 1
-    return len(line) if width_of(line[at:]) >= width else at
+    if width_of(line[at:]) >= width:
+        return len(line)
+    return len(line[:at].rstrip(" "))  # a space behind a full row would begin another one
